@@ -1,0 +1,1 @@
+"""The composition root: settings, wiring, command line, imports, the demo and the staff's pages."""

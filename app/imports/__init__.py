@@ -1,0 +1,1 @@
+"""Imports (导入): files of banks and bureaus become business, all rows checked first and every bad one reported."""

@@ -1,0 +1,207 @@
+"""Cells: what a column means, and how its text becomes a value or a reason in Chinese."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from app.imports.sheet import SheetRow, normal
+from ledger.errors import NotMoney
+from ledger.money import parse_yuan
+from registry.errors import BadIdentity
+from registry.identity import checked_id, checked_uscc
+
+
+class CellRefused(Exception):
+    """A cell whose text is not a value of its column; the message is the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a file: its heading, how its text is read, and whether it may be empty."""
+
+    heading: str
+    parse: Callable[[Any], Any]
+    required: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class RowError:
+    """One bad cell or row: where it is, what it says, and why it can't be taken."""
+
+    row: int
+    column: str
+    value: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row whose cells are all values."""
+
+    number: int
+    values: Mapping[str, Any]
+
+    def __getitem__(self, heading: str) -> Any:
+        """Return the value under a heading, None if empty."""
+        return self.values[heading]
+
+
+@dataclass(slots=True)
+class Parsed:
+    """What became of a file's rows."""
+
+    records: list[Record] = field(default_factory=list)
+    errors: list[RowError] = field(default_factory=list)
+
+
+def parse_rows(rows: Iterable[SheetRow], columns: Sequence[Column], unique: Sequence[str]) -> Parsed:
+    """Turn rows into records; every bad cell is an error, and so is a second row with the same key."""
+    parsed = Parsed()
+    seen: dict[tuple[str, ...], int] = {}
+    for row in rows:
+        values: dict[str, Any] = {}
+        errors = []
+        for column in columns:
+            raw = row.cells.get(column.heading)
+            text = normal(raw)
+            if not text:
+                values[column.heading] = None
+                if column.required:
+                    errors.append(RowError(row.number, column.heading, "", "不能为空"))
+                continue
+            try:
+                values[column.heading] = column.parse(raw)
+            except CellRefused as refusal:
+                errors.append(RowError(row.number, column.heading, text, str(refusal)))
+        if not errors and unique:
+            key = tuple(str(values[name]) for name in unique)
+            if key in seen:
+                errors.append(RowError(row.number, "、".join(unique), " ".join(key), f"与第 {seen[key]} 行重复"))
+            seen.setdefault(key, row.number)
+        parsed.errors += errors
+        if not errors:
+            parsed.records.append(Record(row.number, values))
+    return parsed
+
+
+def text_cell(raw: Any) -> str:
+    """Return text; a whole number that Excel made of a code stays as its digits."""
+    if isinstance(raw, float) and raw.is_integer():
+        return str(int(raw))
+    return normal(raw)
+
+
+def fen_cell(raw: Any) -> int:
+    """Return fen of an amount in yuan, positive, at most two decimals, as text or number."""
+    fen = signed_fen_cell(raw)
+    if fen <= 0:
+        raise CellRefused("金额必须大于零")
+    return fen
+
+
+def zero_or_more_fen_cell(raw: Any) -> int:
+    """Return fen of an amount in yuan that may be zero."""
+    fen = signed_fen_cell(raw)
+    if fen < 0:
+        raise CellRefused("金额不得为负")
+    return fen
+
+
+def signed_fen_cell(raw: Any) -> int:
+    """Return fen of an amount in yuan."""
+    text = repr(raw) if isinstance(raw, float) else normal(raw).removesuffix("元").strip()
+    try:
+        return parse_yuan(text)
+    except NotMoney as refusal:
+        raise CellRefused(refusal.reason) from None
+
+
+def date_cell(raw: Any) -> date:
+    """Return a date of a date cell, of text such as 2016-01-05, 2016/1/5, 2016年1月5日, 20160105, or an Excel serial."""
+    if isinstance(raw, datetime):
+        return raw.date()
+    if isinstance(raw, date):
+        return raw
+    text = text_cell(raw)
+    match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?: 00:00:00)?", text) or re.fullmatch(
+        r"((?:19|20)\d{2})(\d{2})(\d{2})", text
+    )
+    try:
+        if match is not None:
+            return date(int(match[1]), int(match[2]), int(match[3]))
+        if re.fullmatch(r"[1-9]\d{4}", text):
+            return date(1899, 12, 30) + timedelta(days=int(text))
+    except ValueError:
+        raise CellRefused("没有这一天") from None
+    raise CellRefused("不是日期，应如 2016-01-05")
+
+
+def month_cell(raw: Any) -> date:
+    """Return the first day of a month such as 2017-03 or 2017年3月, or of any date in it."""
+    match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", normal(raw))
+    if match is not None and 1 <= int(match[2]) <= 12:
+        return date(int(match[1]), int(match[2]), 1)
+    return date_cell(raw).replace(day=1)
+
+
+def percent_ppb_cell(raw: Any) -> int:
+    """Return parts per billion of a yearly rate in per cent, such as 4.35."""
+    value = number_cell(normal(raw).removesuffix("%") if isinstance(raw, str) else raw)
+    ppb = value * 10_000_000
+    if not 0 <= value <= 36 or ppb != int(ppb):
+        raise CellRefused("年利率应为 0 到 36 之间的百分数，如 4.35")
+    return int(ppb)
+
+
+def number_cell(raw: Any) -> Decimal:
+    """Return an exact number."""
+    try:
+        value = Decimal(repr(raw) if isinstance(raw, float) else normal(raw).replace(",", ""))
+    except InvalidOperation:
+        raise CellRefused("不是数字") from None
+    if not value.is_finite():
+        raise CellRefused("不是数字")
+    return value
+
+
+def whole_cell(raw: Any) -> int:
+    """Return a whole number that is not negative."""
+    value = number_cell(raw)
+    if value != int(value) or value < 0:
+        raise CellRefused("应为不小于零的整数")
+    return int(value)
+
+
+def person_id_cell(raw: Any) -> str:
+    """Return a resident ID with a right check digit."""
+    return _identity(raw, checked_id)
+
+
+def any_id_cell(raw: Any) -> str:
+    """Return a resident ID or a social credit code; only persons' IDs begin with six digits and a birthday."""
+    text = text_cell(raw).upper()
+    return _identity(raw, checked_id if re.match(r"[1-8]\d{5}(19|20)\d{2}", text) and not text.startswith("9") else checked_uscc)
+
+
+def one_of(choices: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """Return a parser of a fixed set of words."""
+
+    def parse(raw: Any) -> Any:
+        text = text_cell(raw)
+        if text not in choices:
+            raise CellRefused(f"应为：{'、'.join(choices)}")
+        return choices[text]
+
+    return parse
+
+
+def _identity(raw: Any, check: Callable[[str], str]) -> str:
+    if isinstance(raw, float):
+        raise CellRefused("证件号被存为数字，末位已丢失，请将该列设为文本格式")
+    try:
+        return check(text_cell(raw))
+    except BadIdentity as refusal:
+        raise CellRefused(refusal.reason) from None

@@ -1,0 +1,106 @@
+"""A sheet (表): the rows of an XLSX or CSV file by their headings, before anybody asks what they mean.
+
+CSV is UTF-8 or GB18030, whichever the bytes are; of an XLSX file the first sheet counts. A file that can't be read as a
+table is refused as a whole, in a Chinese sentence.
+"""
+
+import csv
+import io
+import unicodedata
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from openpyxl import load_workbook
+from openpyxl.utils.exceptions import InvalidFileException
+
+MOST_BYTES = 64 * 1024 * 1024
+
+
+class SheetRefused(Exception):
+    """A file that is not a table we can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class SheetRow:
+    """A row with its number in the file (the heading is 1) and its cells by heading."""
+
+    number: int
+    cells: Mapping[str, Any]
+
+
+def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRow]]:
+    """Return a file's bytes and its rows, empty ones left out.
+
+    Raises:
+        SheetRefused: no such file, not XLSX or CSV, unreadable, no headings, a required heading missing or twice, merged
+            cells, or no rows.
+    """
+    if not path.is_file():
+        raise SheetRefused(f"找不到文件 {path}")
+    content = path.read_bytes()
+    if len(content) > MOST_BYTES:
+        raise SheetRefused(f"文件超过 {MOST_BYTES // 1024 // 1024} MB，请分批导入")
+    match path.suffix.lower():
+        case ".csv":
+            table = _csv_table(content)
+        case ".xlsx":
+            table = _xlsx_table(content)
+        case other:
+            raise SheetRefused(f"只支持 .xlsx 和 .csv 文件，不支持 {other or '没有扩展名的文件'}")
+    if not table:
+        raise SheetRefused("文件是空的，第一行应为列标题")
+    headings = [normal(heading) for heading in table[0]]
+    missing = [name for name in required if name not in headings]
+    if missing:
+        raise SheetRefused(f"缺少列：{'、'.join(missing)}。第一行应为列标题，本文件第一行是：{'、'.join(h for h in headings if h)}")
+    doubled = sorted({name for name in headings if name and headings.count(name) > 1})
+    if doubled:
+        raise SheetRefused(f"列标题重复：{'、'.join(doubled)}")
+    rows = [
+        SheetRow(number, dict(zip(headings, cells, strict=False)))
+        for number, cells in enumerate(table[1:], start=2)
+        if any(cell is not None and str(cell).strip() for cell in cells)
+    ]
+    if not rows:
+        raise SheetRefused("文件中只有标题，没有数据")
+    return content, rows
+
+
+def normal(value: object) -> str:
+    """Return a cell as text with full-width (全角) letters, digits and spaces made plain; other characters stay."""
+    if value is None:
+        return ""
+    text = str(value)
+    return "".join(unicodedata.normalize("NFKC", c) if "！" <= c <= "～" or c == "　" else c for c in text).strip()
+
+
+def _csv_table(content: bytes) -> list[list[Any]]:
+    text = None
+    for encoding in ("utf-8-sig", "gb18030"):
+        try:
+            text = content.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        break
+    if text is None or "\x00" in text:
+        raise SheetRefused("文件编码既不是 UTF-8 也不是 GB18030，请另存为其中一种")
+    try:
+        return [list(row) for row in csv.reader(io.StringIO(text, newline=""), strict=True)]
+    except csv.Error as error:
+        raise SheetRefused(f"CSV 格式有误：{error}") from None
+
+
+def _xlsx_table(content: bytes) -> list[list[Any]]:
+    try:
+        workbook = load_workbook(io.BytesIO(content), data_only=True)
+    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
+        raise SheetRefused("不是有效的 XLSX 文件（可能是改了扩展名的旧格式，请另存为 .xlsx）") from None
+    if not workbook.worksheets:
+        raise SheetRefused("XLSX 文件中没有工作表")
+    sheet = workbook.worksheets[0]
+    if sheet.merged_cells.ranges:
+        raise SheetRefused(f"工作表“{sheet.title}”有合并单元格 {next(iter(sheet.merged_cells.ranges))}，请取消合并后再导入")
+    return [list(row) for row in sheet.iter_rows(values_only=True)]

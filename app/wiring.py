@@ -1,0 +1,125 @@
+"""Wiring: hands upper packages to the protocols of lower ones, and lists the night's steps and the ties in one place."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import date
+
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session
+
+import guarantees.claims
+import guarantees.liability
+import guarantees.ties
+import ledger.business_day
+import ledger.ties
+import loans.queries
+import loans.ties
+import registry.households
+import solar.settlement
+import solar.ties
+from app.migrate import migrate
+from app.settings import Settings
+from guarantees.capacity import PoolCapacity
+from ledger.calendar import DAY, next_month
+from ledger.db import APP_ROLE, engine_as
+from ledger.server import embedded
+from ledger.ties import Check
+from loans import accrual, ageing, relending, settlement
+from loans.disbursement import DisbursementCheck
+from registry.cipher import Cipher, load_cipher
+from scheduling.close import Step, last_closed
+
+
+@dataclass(frozen=True, slots=True)
+class System:
+    """A running system: its database, as the application role, and the key to identity numbers."""
+
+    engine: Engine
+    cipher: Cipher
+    settings: Settings
+
+
+@contextmanager
+def system(settings: Settings) -> Iterator[System]:
+    """Open the system: start the embedded PostgreSQL unless an address is set, migrate, and connect as the application."""
+    if settings.sqlalchemy_url is not None:
+        with _connected(settings.sqlalchemy_url, settings) as opened:
+            yield opened
+        return
+    with embedded(settings.data) as url, _connected(url, settings) as opened:
+        yield opened
+
+
+@contextmanager
+def _connected(url: str, settings: Settings) -> Iterator[System]:
+    migrate(url)
+    cipher = load_cipher(settings.key_path, create=_has_no_secrets(url))
+    engine = engine_as(url, APP_ROLE)
+    try:
+        yield System(engine, cipher, settings)
+    finally:
+        engine.dispose()
+
+
+def _has_no_secrets(url: str) -> bool:
+    """Tell whether no identity number is sealed yet, so that a new key harms nobody."""
+    engine = engine_as(url, APP_ROLE)
+    try:
+        with Session(engine) as session:
+            return not registry.households.any_sealed(session)
+    finally:
+        engine.dispose()
+
+
+def begin(session: Session, first: date) -> None:
+    """Begin the books: the first business day, and all days before it closed."""
+    ledger.business_day.begin(session, first)
+    loans.queries.begin(session, first - DAY)
+
+
+def disbursement_checks() -> tuple[DisbursementCheck, ...]:
+    """Return who is asked before loans are made."""
+    return (PoolCapacity(),)
+
+
+def night_steps() -> tuple[Step, ...]:
+    """Return the night's steps in order (house.md 4)."""
+    return (
+        Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
+        Step("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}),
+        Step("age", lambda s, d: asdict(ageing.age(s, d))),
+        Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
+        Step("relending", lambda s, d: {"fen": relending.night(s, d)}),
+        Step("pools", _pools),
+        Step("tie", _tie_at_month_end),
+    )
+
+
+def verify(session: Session) -> Iterator[Check]:
+    """Yield every tie of every package, re-derived."""
+    yield from ledger.ties.checks(session)
+    yield from loans.ties.checks(session, last_closed(session))
+    yield from guarantees.ties.checks(session)
+    yield from solar.ties.checks(session)
+
+
+def _pools(session: Session, closing: date) -> Mapping[str, int]:
+    return {
+        "shared_fen": guarantees.claims.share_recoveries(session, closing),
+        "liability_fen": guarantees.liability.follow(session, closing),
+    }
+
+
+def _tie_at_month_end(session: Session, closing: date) -> Mapping[str, int]:
+    """Hold the control accounts of principal against the loans on a month's last day; refuse the night otherwise.
+
+    Raises:
+        RuntimeError: a control account differs from its loans.
+    """
+    if closing + DAY != next_month(closing):
+        return {}
+    broken = [check for check in loans.ties.principal_checks(session) if not check.ok]
+    if broken:
+        raise RuntimeError(f"{broken[0].check}: expected {broken[0].expected}, found {broken[0].actual}")
+    return {"differences": 0}

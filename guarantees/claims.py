@@ -1,0 +1,218 @@
+"""Claims (代偿): filed by the bank, approved by a second person, paid from the pool, recovered, in the end written off.
+
+A payout never extinguishes the borrower's debt: the bank keeps collecting, and the pool holds a share in it.
+"""
+
+from datetime import date
+
+from sqlalchemy import insert, select
+from sqlalchemy.orm import Session
+
+from guarantees import entries
+from guarantees.errors import ClaimRefused, NoPool
+from guarantees.pool import COVERED_PRODUCTS, Pool
+from guarantees.queries import Claim, available_fen, claims, pools
+from guarantees.tables import claim, claim_event, pool
+from ledger.books import Book
+from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, merged
+from ledger.posting import post_many, take_sequence
+from loans import servicing
+from loans.contract import Contract
+from loans.life import Life
+from loans.movements import PaidIn, RecoveredAfterWriteOff
+from loans.queries import contracts, horizon_now, lives
+from loans.terms import StreamKind
+
+
+def open_pool(session: Session, book: Book, bank: str, *, share_ppb: int, leverage: int, claim_after_days: int = 90) -> None:
+    """Agree a pool between a county and a bank; agreeing it again changes nothing."""
+    if session.execute(select(pool.c.bank).where(pool.c.book_id == book.id, pool.c.bank == bank)).one_or_none() is None:
+        session.execute(
+            insert(pool).values(
+                book_id=book.id, bank=bank, share_ppb=share_ppb, leverage=leverage, claim_after_days=claim_after_days
+            )
+        )
+
+
+def basis_fen(life: Life) -> int:
+    """Return what a claim covers: principal and the borrower's own unpaid contract interest, nothing else (domain.md 8)."""
+    return life.standing.principal_fen + sum(c.unpaid_fen for c in life.charges if c.kind is StreamKind.CONTRACT)
+
+
+def file(session: Session, contract: Contract, number: str, day: date, actor: str) -> Claim:
+    """File a claim (代偿申请) for a loan more than the agreed days past due.
+
+    Raises:
+        NoPool: county and bank have none, or the product is not covered.
+        ClaimRefused: not overdue long enough, or claimed before.
+    """
+    mine = {(one.book.county, one.bank): one for one in pools(session).values()}
+    bank = contract.book.rsplit("-", 1)[-1]
+    place = (contract.county, bank)
+    if place not in mine or contract.product not in COVERED_PRODUCTS:
+        raise NoPool(*place)
+    one = mine[place]
+    if (one.book.id, number) in claims(session):
+        return claims(session)[(one.book.id, number)]
+    if any((c.loan_book_id, c.loan_id) == contract.key and not c.cancelled for c in claims(session).values()):
+        raise ClaimRefused(number, f"借据 {contract.contract} 已申请过代偿")
+    life = lives(session, [contract.key], horizon_now(session))[contract.key]
+    past_due = life.standing.days_past_due(day)
+    if past_due <= one.claim_after_days:
+        raise ClaimRefused(number, f"借据 {contract.contract} 逾期 {past_due} 天，须超过 {one.claim_after_days} 天")
+    basis = basis_fen(life)
+    session.execute(
+        insert(claim).values(
+            book_id=one.book.id, number=number, bank=bank, loan_book_id=contract.book_id, loan_id=contract.id,
+            basis_fen=basis, gov_fen=one.payout_fen(basis),
+        )
+    )  # fmt: skip
+    _record(session, one, number, "filed", day, basis, actor)
+    return claims(session)[(one.book.id, number)]
+
+
+def approve(session: Session, one: Claim, day: date, actor: str) -> None:
+    """Approve a claim; never by who filed it. The amount is recomputed: the borrower may have paid meanwhile.
+
+    Raises:
+        ClaimRefused: same person, wrong state, or the debt is no longer what was claimed.
+    """
+    if one.state != "申请":
+        raise ClaimRefused(one.number, f"状态为{one.state}，不能批准")
+    if actor == one.filed_by:
+        raise ClaimRefused(one.number, "申请人不能批准自己的申请")
+    key = (one.loan_book_id, one.loan_id)
+    basis = basis_fen(lives(session, [key], horizon_now(session))[key])
+    if basis != one.basis_fen:
+        raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请重新申请")
+    _record(session, one.pool, one.number, "approved", day, one.gov_fen, actor)
+    _post(session, one.pool.book.code, one.number, "approved", day, "批准代偿", entries.claim_approved(one.gov_fen, _dims(one.pool)), actor)
+
+
+def pay(session: Session, one: Claim, day: date, actor: str) -> None:
+    """Pay an approved claim from the pool; the bank receives it the same day.
+
+    Raises:
+        ClaimRefused: it is not approved, or the pool has not got the money.
+    """
+    if one.state != "批准":
+        raise ClaimRefused(one.number, f"状态为{one.state}，不能拨付")
+    if available_fen(session, one.pool) < 0:
+        raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
+    loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
+    _record(session, one.pool, one.number, "paid", day, one.gov_fen, actor)
+    _post(session, one.pool.book.code, one.number, "paid", day, "拨付代偿款", entries.claim_paid(one.gov_fen, _dims(one.pool)), actor)
+    received = entries.payout_received(one.gov_fen, loan.dimensions)
+    _post(session, loan.book, one.number, "received", day, "收到风险补偿款", received, actor)
+
+
+def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
+    """Cancel a claim before payment, because the borrower paid or the bank withdrew it.
+
+    Raises:
+        ClaimRefused: it is already paid or ended.
+    """
+    if one.state not in ("申请", "批准"):
+        raise ClaimRefused(one.number, f"状态为{one.state}，不能撤销")
+    _record(session, one.pool, one.number, "cancelled", day, one.gov_fen, actor)
+    if one.state == "批准":
+        red = entries.claim_approved(-one.gov_fen, _dims(one.pool))
+        _post(session, one.pool.book.code, one.number, "cancelled", day, "撤销代偿", red, actor)
+
+
+def share_recoveries(session: Session, closing: date) -> int:
+    """In the night: of what borrowers paid after a payout, make the pool's share due to it (E6); return the fen shared."""
+    open_claims = [c for c in claims(session).values() if c.paid_on]
+    keys = {(c.loan_book_id, c.loan_id) for c in open_claims}
+    found = lives(session, keys, horizon_now(session))
+    loans = contracts(session, keys)
+    total = 0
+    for one in open_claims:
+        key = (one.loan_book_id, one.loan_id)
+        target = _pool_share(one, found[key])
+        fen = target - one.shared_fen
+        if fen == 0:
+            continue
+        total += fen
+        _record(session, one.pool, one.number, "shared", closing, fen, "system", f"/{closing}")
+        if not one.lost_fen:
+            lines = entries.recovery_shared(fen, loans[key].dimensions)
+            _post(session, loans[key].book, one.number, f"shared/{closing}", closing, "追偿款分成", lines, "system")
+    return total
+
+
+def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, actor: str) -> None:
+    """Pass a recovery to the pool (追偿划回), due within five working days.
+
+    Raises:
+        ClaimRefused: more than is due to the pool.
+    """
+    loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
+    due = one.shared_fen - one.passed_fen
+    if not 0 < fen <= due:
+        raise ClaimRefused(one.number, f"应划回 {due / 100:.2f} 元，申报 {fen / 100:.2f} 元")
+    _record(session, one.pool, one.number, "passed", day, fen, actor, f"/{reference}")
+    lines = entries.recovery_passed(fen, loan.dimensions)
+    _post(session, loan.book, one.number, f"passed/{reference}", day, "划回追偿款", lines, actor)
+    dims = _dims(one.pool)
+    after_loss = fen - min(fen, max(0, one.gov_fen - one.lost_fen - one.passed_fen))
+    got = [*entries.recovery_received(fen - after_loss, dims), *entries.recovered_after_loss(after_loss, dims)]
+    _post(session, one.pool.book.code, one.number, f"passed/{reference}", day, "收回代偿款", merged(got), actor)
+
+
+def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
+    """Confirm the loss (核销): the pool loses what is not recovered, the bank the rest.
+
+    Raises:
+        ClaimRefused: it is not paid, or already lost.
+        EventRefused: the loan is not non-accrual.
+    """
+    if one.state != "已代偿":
+        raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
+    loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
+    lost = one.gov_fen - one.shared_fen
+    reference = f"{loan.contract}/written-off"
+    servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
+    _record(session, one.pool, one.number, "lost", day, lost, actor)
+    _post(session, one.pool.book.code, one.number, "lost", day, "核销代偿损失", entries.loss_confirmed(lost, _dims(one.pool)), actor)
+
+
+def _pool_share(one: Claim, life: Life) -> int:
+    """Return the pool's share of all that was collected after the payout, net of cost, at most its payout (E6)."""
+    net = after_loss = 0
+    for movement in life.movements:
+        if one.paid_on is None or movement.value_date < one.paid_on:
+            continue
+        if isinstance(movement, PaidIn):
+            net += movement.paid.total_fen + movement.overdue_fen + movement.normal_fen
+        elif isinstance(movement, RecoveredAfterWriteOff):
+            after_loss += movement.pool_fen
+    return min(one.gov_fen, one.pool.payout_fen(net) + after_loss)
+
+
+def _dims(one: Pool) -> Dimensions:
+    return Dimensions(county=one.book.county, bank=one.bank)
+
+
+def _record(
+    session: Session, one: Pool, number: str, kind: str, day: date, fen: int, actor: str, suffix: str = ""
+) -> None:
+    seq = take_sequence(session, {one.book.id: 1})[one.book.id]
+    session.execute(
+        insert(claim_event).values(
+            book_id=one.book.id, seq=seq, number=number, kind=kind, value_date=day, fen=fen,
+            reference=f"{number}/{kind}{suffix}", actor=actor,
+        )
+    )  # fmt: skip
+
+
+def _post(
+    session: Session, book: BookCode, number: str, step: str, day: date, narration: str, lines: tuple[Posting, ...], actor: str
+) -> None:
+    """Post one entry of a claim in one of its books; all entries of a step are linked by its event."""
+    event = f"claim/{number}/{step}"
+    entry = JournalEntry(
+        book=book, reference=event, kind=f"guarantees.{step.split('/')[0]}", value_date=day, narration=f"{narration} {number}",
+        postings=lines, event=event, maker=actor,
+    )  # fmt: skip
+    post_many(session, [entry])

@@ -1,0 +1,31 @@
+"""Refusals of the compensation pools; staff read them, so they are in Chinese."""
+
+
+class GuaranteeError(Exception):
+    """The base of every refusal of the pools."""
+
+
+class NoPool(GuaranteeError):
+    """A county and bank without a pool."""
+
+    def __init__(self, county: str, bank: str) -> None:
+        self.county, self.bank = county, bank
+        super().__init__(f"{county} 与 {bank} 之间没有风险补偿金池")
+
+
+class CapacityExceeded(GuaranteeError):
+    """A batch of loans that the pool can't cover."""
+
+    def __init__(self, county: str, bank: str, wanted_fen: int, room_fen: int) -> None:
+        self.county, self.bank, self.wanted_fen, self.room_fen = county, bank, wanted_fen, room_fen
+        super().__init__(
+            f"{county}/{bank} 风险补偿金：本批 {wanted_fen / 100:.2f} 元，可用额度 {room_fen / 100:.2f} 元，超过放大倍数上限"
+        )
+
+
+class ClaimRefused(GuaranteeError):
+    """A step of a claim that its state or the rules do not allow."""
+
+    def __init__(self, claim: str, reason: str) -> None:
+        self.claim, self.reason = claim, reason
+        super().__init__(f"代偿 {claim}：{reason}")

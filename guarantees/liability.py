@@ -1,0 +1,40 @@
+"""The pools' liability (风险补偿责任) in the night: share × covered principal, posted by difference to 9101/9102."""
+
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from guarantees import entries
+from guarantees.queries import covered, pools
+from ledger.journal import Dimensions, JournalEntry, Posting
+from ledger.posting import post_many
+from ledger.queries import NOTHING, turnovers
+
+
+def follow(session: Session, closing: date) -> int:
+    """Bring every pool's 9101 to the sum of its rounded shares; return the fen posted."""
+    load = covered(session)
+    held = turnovers(session, accounts=[entries.LIABILITY], by=("bank",))
+    lines: dict[int, list[Posting]] = {}
+    mine = {}
+    total = 0
+    for one in pools(session).values():
+        mine[one.book.id] = one.book
+        target = load.get((one.book.county, one.bank), (0, 0))[1]
+        fen = target - held.get((one.book.id, entries.LIABILITY, one.bank), NOTHING).balance_fen
+        if fen:
+            total += fen
+            lines.setdefault(one.book.id, []).extend(
+                entries.liability_changed(fen, Dimensions(county=one.book.county, bank=one.bank))
+            )
+    post_many(
+        session,
+        [
+            JournalEntry(
+                book=mine[book_id].code, reference=f"night/liability/{closing}", kind="guarantees.liability",
+                value_date=closing, narration=f"{closing:%Y-%m-%d} 风险补偿责任变动", postings=tuple(found),
+            )
+            for book_id, found in sorted(lines.items())
+        ],
+    )  # fmt: skip
+    return total

@@ -1,0 +1,117 @@
+"""Questions to the pools: their terms, cash and load, and where claims stand."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from guarantees import entries
+from guarantees.pool import COVERED_PRODUCTS, Pool
+from guarantees.tables import claim, claim_event, pool
+from ledger.books import BookKind, books
+from ledger.queries import NOTHING, turnovers
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """A claim with what has become of it; amounts in fen."""
+
+    pool: Pool
+    number: str
+    loan_book_id: int
+    loan_id: int
+    basis_fen: int
+    gov_fen: int
+    filed_by: str
+    approved_by: str | None
+    paid_on: date | None
+    cancelled: bool
+    shared_fen: int  # of the borrower's payments, due to the pool
+    passed_fen: int  # of that, passed to the pool
+    lost_fen: int
+
+    @property
+    def state(self) -> str:
+        """申请, 批准, 已代偿, 已核销 or 已撤销, as staff call it."""
+        if self.cancelled:
+            return "已撤销"
+        if self.lost_fen:
+            return "已核销"
+        if self.paid_on:
+            return "已代偿"
+        return "批准" if self.approved_by else "申请"
+
+
+def pools(session: Session, *, lock: Sequence[tuple[int, str]] = ()) -> dict[tuple[int, str], Pool]:
+    """Return all pools by (book id, bank); those named in `lock` are held until the transaction ends."""
+    mine = {book.id: book for book in books(session, BookKind.COMPENSATION)}
+    if lock:
+        ids, banks = zip(*sorted(lock), strict=True)
+        session.execute(
+            text(
+                "SELECT FROM guarantees.pool p JOIN unnest(CAST(:ids AS bigint[]), CAST(:banks AS text[])) AS k (book_id, bank) "
+                "USING (book_id, bank) ORDER BY p.book_id, p.bank FOR NO KEY UPDATE OF p"
+            ),
+            {"ids": list(ids), "banks": list(banks)},
+        )
+    return {
+        (row.book_id, row.bank): Pool(
+            book=mine[row.book_id], bank=row.bank, share_ppb=row.share_ppb, leverage=row.leverage,
+            claim_after_days=row.claim_after_days,
+        )
+        for row in session.execute(select(pool).order_by(pool.c.book_id, pool.c.bank))
+    }  # fmt: skip
+
+
+def available_fen(session: Session, one: Pool) -> int:
+    """Return a pool's cash less what is approved and not yet paid."""
+    found = turnovers(session, books=[one.book.id], accounts=[entries.CASH, entries.APPROVED], by=("bank",))
+    cash = found.get((one.book.id, entries.CASH, one.bank), NOTHING).balance_fen
+    approved = found.get((one.book.id, entries.APPROVED, one.bank), NOTHING).balance_fen
+    return cash + approved
+
+
+def covered(session: Session) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (principal, liability) in fen by (county, bank) of loans that the pools cover and have not paid for."""
+    rows = session.execute(
+        text(
+            "SELECT b.county, b.bank, sum(s.principal_fen)::bigint AS principal, "
+            "sum(round(s.principal_fen * p.share_ppb::numeric / 1000000000))::bigint AS liability "
+            "FROM loans.standing s JOIN ledger.book b ON b.id = s.book_id "
+            "JOIN ledger.book r ON r.kind = 'RCF' AND r.county = b.county "
+            "JOIN guarantees.pool p ON p.book_id = r.id AND p.bank = b.bank "
+            "WHERE s.known_to_seq IS NULL AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS ("
+            "  SELECT FROM guarantees.claim c JOIN guarantees.claim_event e USING (book_id, number) "
+            "  WHERE c.loan_book_id = s.book_id AND c.loan_id = s.loan_id AND e.kind = 'paid') "
+            "GROUP BY b.county, b.bank"
+        ),
+        {"products": list(COVERED_PRODUCTS)},
+    )
+    return {(row.county, row.bank): (row.principal, row.liability) for row in rows}
+
+
+def claims(session: Session) -> dict[tuple[int, str], Claim]:
+    """Return all claims by (book id, number)."""
+    all_pools = pools(session)
+    happened: dict[tuple[int, str], list[tuple[str, date, int, str]]] = {}
+    for row in session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)):
+        happened.setdefault((row.book_id, row.number), []).append((row.kind, row.value_date, row.fen, row.actor))
+    found = {}
+    for row in session.execute(select(claim).order_by(claim.c.book_id, claim.c.number)):
+        events = happened.get((row.book_id, row.number), [])
+        sums = dict.fromkeys(("shared", "passed", "lost"), 0)
+        for kind, _, fen, _ in events:
+            if kind in sums:
+                sums[kind] += fen
+        found[(row.book_id, row.number)] = Claim(
+            pool=all_pools[(row.book_id, row.bank)], number=row.number, loan_book_id=row.loan_book_id, loan_id=row.loan_id,
+            basis_fen=row.basis_fen, gov_fen=row.gov_fen,
+            filed_by=next((actor for kind, _, _, actor in events if kind == "filed"), ""),
+            approved_by=next((actor for kind, _, _, actor in events if kind == "approved"), None),
+            paid_on=next((day for kind, day, _, _ in events if kind == "paid"), None),
+            cancelled=any(kind == "cancelled" for kind, *_ in events),
+            shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"],
+        )  # fmt: skip
+    return found

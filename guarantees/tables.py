@@ -1,0 +1,53 @@
+"""Tables of the compensation pools, keyed by the county's fund book."""
+
+from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, Table, Text
+from sqlalchemy import UniqueConstraint, text
+
+from ledger.db import metadata
+
+pool = Table(
+    "pool",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("share_ppb", BigInteger, nullable=False),
+    Column("leverage", Integer, nullable=False),
+    Column("claim_after_days", Integer, nullable=False),
+    PrimaryKeyConstraint("book_id", "bank"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    schema="guarantees",
+)
+
+claim = Table(
+    "claim",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("loan_book_id", BigInteger, nullable=False),
+    Column("loan_id", BigInteger, nullable=False),
+    Column("basis_fen", BigInteger, nullable=False),
+    Column("gov_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "number"),
+    UniqueConstraint("book_id", "loan_book_id", "loan_id"),
+    ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),
+    schema="guarantees",
+)
+
+claim_event = Table(
+    "claim_event",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    UniqueConstraint("book_id", "reference"),
+    ForeignKeyConstraint(["book_id", "number"], ["guarantees.claim.book_id", "guarantees.claim.number"]),
+    schema="guarantees",
+)

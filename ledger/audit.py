@@ -1,0 +1,13 @@
+"""The audit log (操作日志): who did what to what, and when; insert-only."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import insert
+from sqlalchemy.orm import Session
+
+from ledger.tables import audit
+
+
+def record(session: Session, actor: str, action: str, subject: str, details: Mapping[str, object] | None = None) -> None:
+    """Write one line of the log in the transaction of the deed itself, so that neither stands alone."""
+    session.execute(insert(audit).values(actor=actor, action=action, subject=subject, details=dict(details or {})))

@@ -1,0 +1,101 @@
+"""Books (账套): one per special fund and county, and one per bank and county; the unit of distribution.
+
+RCF 风险补偿金专账, ISF 贴息资金专账, PVA 光伏收益代管专账, LB 贷款备查账. Compensation pools are county money:
+the city is a consolidation of books, never a commingled one.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.orm import Session
+
+from ledger import chart as charts
+from ledger.errors import UnknownBook
+from ledger.journal import BookCode
+from ledger.tables import account, book
+
+
+class BookKind(StrEnum):
+    """What a book holds."""
+
+    COMPENSATION = "RCF"
+    SUBSIDY = "ISF"
+    SOLAR = "PVA"
+    LOANS = "LB"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Book:
+    """A book as opened."""
+
+    id: int
+    code: BookCode
+    kind: BookKind
+    name: str
+    county: str
+    bank: str | None
+
+
+def fund_book_code(kind: BookKind, county: str) -> BookCode:
+    """Return the code of a county's fund book, such as RCF-371621."""
+    return BookCode(f"{kind}-{county}")
+
+
+def loan_book_code(county: str, bank: str) -> BookCode:
+    """Return the code of a bank's loan book in a county, such as LB-371621-HMRCB."""
+    return BookCode(f"LB-{county}-{bank}")
+
+
+def open_book(session: Session, code: BookCode, kind: BookKind, name: str, county: str, bank: str | None, chart: str) -> Book:
+    """Open a book with its chart's accounts; opening it again changes nothing."""
+    found = find_book(session, code)
+    if found is not None:
+        return found
+    accounts = charts.chart(chart, kind)
+    book_id = (session.scalar(select(func.max(book.c.id))) or 0) + 1
+    session.execute(
+        insert(book).values(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank, chart=chart)
+    )
+    session.execute(
+        insert(account),
+        [
+            {"book_id": book_id, "code": a.code, "title": a.title, "side": a.side, "pair": a.pair, "closes_to": a.closes_to}
+            for a in accounts
+        ],
+    )
+    return Book(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank)
+
+
+def find_book(session: Session, code: BookCode) -> Book | None:
+    """Return a book, or None."""
+    return next(iter(_books(session, code=code)), None)
+
+
+def book_named(session: Session, code: BookCode) -> Book:
+    """Return a book.
+
+    Raises:
+        UnknownBook: no book bears the code.
+    """
+    found = find_book(session, code)
+    if found is None:
+        raise UnknownBook(code)
+    return found
+
+
+def books(session: Session, kind: BookKind | None = None) -> list[Book]:
+    """Return all books, or those of a kind, in order of their ids."""
+    return _books(session, kind=kind)
+
+
+def _books(session: Session, code: BookCode | None = None, kind: BookKind | None = None) -> list[Book]:
+    query = select(book).order_by(book.c.id)
+    if code is not None:
+        query = query.where(book.c.code == code)
+    if kind is not None:
+        query = query.where(book.c.kind == kind)
+    return [
+        Book(id=row.id, code=BookCode(row.code), kind=BookKind(row.kind), name=row.name, county=row.county, bank=row.bank)
+        for row in session.execute(query)
+    ]

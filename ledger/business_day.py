@@ -1,0 +1,38 @@
+"""The business date (营业日): the one day that is open for events. Writers hold its row shared; the close flips it alone."""
+
+from datetime import date
+
+from sqlalchemy import insert, select, update
+from sqlalchemy.orm import Session
+
+from ledger.errors import NoBusinessDay
+from ledger.tables import business_day
+
+
+def begin(session: Session, first: date) -> None:
+    """Open the first business day; nothing changes if there is one."""
+    if session.execute(select(business_day.c.business_date)).one_or_none() is None:
+        session.execute(insert(business_day).values(business_date=first))
+
+
+def business_date(session: Session) -> date:
+    """Return the business date, held so that no close can flip it before this transaction ends.
+
+    Raises:
+        NoBusinessDay: the books were not begun.
+    """
+    found = session.scalar(select(business_day.c.business_date).with_for_update(read=True))
+    if found is None:
+        raise NoBusinessDay
+    return found
+
+
+def flip(session: Session, to: date) -> None:
+    """Move to the next business day, once every writer of the old one has committed."""
+    session.execute(select(business_day.c.business_date).with_for_update()).one()
+    session.execute(update(business_day).values(business_date=to))
+
+
+def peek(session: Session) -> date | None:
+    """Return the business date without holding it, or None if the books were not begun."""
+    return session.scalar(select(business_day.c.business_date))

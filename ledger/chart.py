@@ -1,0 +1,66 @@
+"""The chart of accounts (科目表): dated files, so that another county or another year loads another.
+
+A chart file is `charts/NAME.csv` with the columns books (kinds of book, separated by spaces), code, title,
+side (D 借, C 贷, B either), pair (the other half of a memo pair, 表外) and closes_to (where the year end carries it).
+"""
+
+import csv
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from ledger.errors import BadChart
+
+CHARTS = Path(__file__).parent / "charts"
+COLUMNS = ["books", "code", "title", "side", "pair", "closes_to"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One account (科目) of a chart."""
+
+    code: str
+    title: str
+    side: str
+    pair: str | None
+    closes_to: str | None
+
+    @property
+    def memo(self) -> bool:
+        """Whether it stands off the balance sheet (表外)."""
+        return self.pair is not None
+
+
+@cache
+def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ...]:
+    """Return the accounts that a kind of book (RCF, ISF, PVA, LB) has in a chart file, in order of code.
+
+    Raises:
+        BadChart: no such file, wrong columns, a code twice, or a pair or closing account that is not there.
+    """
+    path = folder / f"{name}.csv"
+    if not path.exists():
+        raise BadChart(name, "there is no such file")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != COLUMNS:
+            raise BadChart(name, f"columns must be {COLUMNS}")
+        accounts = {}
+        for row in reader:
+            if book_kind not in row["books"].split():
+                continue
+            if row["code"] in accounts:
+                raise BadChart(name, f"{row['code']} stands twice")
+            if row["side"] not in ("D", "C", "B"):
+                raise BadChart(name, f"{row['code']}: side must be D, C or B")
+            accounts[row["code"]] = Account(
+                code=row["code"], title=row["title"], side=row["side"],
+                pair=row["pair"] or None, closes_to=row["closes_to"] or None,
+            )  # fmt: skip
+    for account in accounts.values():
+        for other in (account.pair, account.closes_to):
+            if other is not None and other not in accounts:
+                raise BadChart(name, f"{account.code} names {other}, which is not in the chart")
+    if not accounts:
+        raise BadChart(name, f"has no accounts for a book of kind {book_kind}")
+    return tuple(sorted(accounts.values(), key=lambda account: account.code))

@@ -1,0 +1,89 @@
+"""The database edge: metadata, the engine, and the only commit in the system."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Engine, MetaData, create_engine, text
+from sqlalchemy.orm import Session
+
+from ledger.errors import RolesMissing
+
+OWNER_ROLE = "fupin_owner"
+"""Owns every table; only migrations act as it."""
+APP_ROLE = "fupin_app"
+"""What the program works as: it may insert into the journal and never change it."""
+
+SCHEMAS = ("ledger", "registry", "loans", "guarantees", "solar", "scheduling", "statements", "app")
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def engine_as(url: str, role: str) -> Engine:
+    """Return an engine whose every connection works as one role."""
+    return create_engine(
+        url,
+        connect_args={"options": f"-c role={role} -c timezone=Asia/Shanghai -c search_path=pg_catalog"},
+        pool_pre_ping=False,
+        pool_size=5,
+    )
+
+
+def ensure_roles(url: str) -> None:
+    """Make the owner and application roles known to the server and open to this login.
+
+    Raises:
+        RolesMissing: this login may not do it; the message holds the SQL for an administrator.
+    """
+    engine = create_engine(url)
+    try:
+        with Session(engine) as session, session.begin():
+            login, database, superuser, creator = session.execute(
+                text("SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+            ).one()
+            present = set(
+                session.scalars(
+                    text("SELECT rolname FROM pg_roles WHERE rolname = ANY(:names)"), {"names": [OWNER_ROLE, APP_ROLE]}
+                )
+            )
+            missing = [role for role in (OWNER_ROLE, APP_ROLE) if role not in present]
+            statements = [f"CREATE ROLE {role} NOLOGIN;" for role in missing]
+            member = {
+                role: bool(superuser) or (role in present and bool(session.scalar(text("SELECT pg_has_role(:r, 'MEMBER')"), {"r": role})))
+                for role in (OWNER_ROLE, APP_ROLE)
+            }
+            statements += [f'GRANT {role} TO "{login}";' for role, is_member in member.items() if not is_member]
+            may_create = bool(
+                session.scalar(text("SELECT has_database_privilege(:r, current_database(), 'CREATE')"), {"r": OWNER_ROLE})
+                if OWNER_ROLE in present
+                else False
+            )
+            if not may_create:
+                statements.append(f'GRANT CREATE ON DATABASE "{database}" TO {OWNER_ROLE};')
+            if not statements:
+                return
+            owns = bool(
+                session.scalar(
+                    text("SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()")
+                )
+            )
+            if not (superuser or (creator and owns)):
+                raise RolesMissing("\n".join(statements))
+            for statement in statements:
+                session.execute(text(statement))
+    finally:
+        engine.dispose()
+
+
+@contextmanager
+def unit_of_work(engine: Engine) -> Iterator[Session]:
+    """Run one request, job step or command as one transaction: all of it, or none."""
+    with Session(engine, autoflush=False) as session, session.begin():
+        yield session

@@ -1,0 +1,131 @@
+"""Refusals of the ledger: one class per refusal, with a sentence that its reader can act on."""
+
+from datetime import date
+
+
+class LedgerError(Exception):
+    """The base of every refusal of the ledger."""
+
+
+class UnbalancedEntry(LedgerError):
+    """An entry whose debits are not equal to its credits (借贷不平)."""
+
+    def __init__(self, reference: str, residue_fen: int) -> None:
+        self.reference, self.residue_fen = reference, residue_fen
+        super().__init__(f"entry {reference}: debits less credits leave {residue_fen} fen")
+
+
+class EmptyEntry(LedgerError):
+    """An entry without postings, or with a posting of nothing."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(f"entry {reference}: has no postings, or one of zero fen")
+
+
+class ReferenceReused(LedgerError):
+    """A reference that already names an entry with another body."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(f"reference {reference} already names another entry in its book; nothing was posted")
+
+
+class PeriodClosed(LedgerError):
+    """A posting into a month that is closed (已结账)."""
+
+    def __init__(self, book: str, month: date) -> None:
+        self.book, self.month = book, month
+        super().__init__(f"book {book}: {month:%Y-%m} is closed (已结账); post into an open month")
+
+
+class UnknownBook(LedgerError):
+    """A book code that no book bears."""
+
+    def __init__(self, book: str) -> None:
+        self.book = book
+        super().__init__(f"there is no book {book} (账套不存在)")
+
+
+class UnknownEntry(LedgerError):
+    """A reference that names no entry of the book."""
+
+    def __init__(self, book: str, reference: str) -> None:
+        self.book, self.reference = book, reference
+        super().__init__(f"book {book} has no entry {reference}")
+
+
+class UnknownAccount(LedgerError):
+    """A posting to an account that its book's chart does not have."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"account not in the book's chart (科目不存在): {detail}")
+
+
+class AlreadyReversed(LedgerError):
+    """A second red-ink reversal of one entry."""
+
+    def __init__(self, book: str, reference: str) -> None:
+        self.book, self.reference = book, reference
+        super().__init__(f"book {book}: entry {reference} is already reversed (已冲销); an entry is reversed once only")
+
+
+class ReversalOfReversal(LedgerError):
+    """A red-ink reversal of an entry that is itself a reversal."""
+
+    def __init__(self, book: str, reference: str) -> None:
+        self.book, self.reference = book, reference
+        super().__init__(f"book {book}: {reference} is itself a reversal; post the original anew instead")
+
+
+class MonthNotReady(LedgerError):
+    """A month that can't be closed yet, with every reason."""
+
+    def __init__(self, book: str, month: date, reasons: list[str]) -> None:
+        self.book, self.month, self.reasons = book, month, reasons
+        super().__init__(f"book {book}: {month:%Y-%m} can't be closed: " + "; ".join(reasons))
+
+
+class NotMoney(LedgerError):
+    """A text that is not an amount in yuan with at most two decimals."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        self.value, self.reason = value, reason
+        super().__init__(f"{value!r}: {reason}")
+
+
+class BadChart(LedgerError):
+    """A chart file that can't be used."""
+
+    def __init__(self, chart: str, detail: str) -> None:
+        self.chart, self.detail = chart, detail
+        super().__init__(f"chart {chart}: {detail}")
+
+
+class NoBusinessDay(LedgerError):
+    """The system has no business date yet."""
+
+    def __init__(self) -> None:
+        super().__init__("no business date is set (尚未启用); run 'fupin demo', or start the books first")
+
+
+class RolesMissing(LedgerError):
+    """The database lacks the owner or application role and this login may not create them."""
+
+    def __init__(self, statements: str) -> None:
+        self.statements = statements
+        super().__init__(
+            "the database login may not create the owner and application roles. "
+            f"An administrator must run, in this database:\n{statements}"
+        )
+
+
+class ServerFailed(LedgerError):
+    """The embedded PostgreSQL did not start."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"the embedded PostgreSQL did not start: {detail}")
+
+

@@ -1,0 +1,180 @@
+"""Questions to the journal: balances and turnovers as of a value date or a sequence, entries, and trial balances."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from sqlalchemy import select, text
+from sqlalchemy.orm import Session
+
+from ledger.errors import UnknownEntry
+from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
+from ledger.tables import account, book, journal_entry, posting
+
+DIMENSIONS = ("county", "bank", "product", "payer", "kind", "loan_id", "project")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turnover:
+    """What passed over an account: debits and credits in fen."""
+
+    debit_fen: int
+    credit_fen: int
+
+    @property
+    def balance_fen(self) -> int:
+        """Debits less credits."""
+        return self.debit_fen - self.credit_fen
+
+
+NOTHING = Turnover(debit_fen=0, credit_fen=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialLine:
+    """A line of the trial balance (科目余额表)."""
+
+    book: BookCode
+    account: str
+    title: str
+    side: str
+    turnover: Turnover
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredEntry:
+    """An entry as it stands in the journal."""
+
+    entry: JournalEntry
+    seq: int
+    number: int
+
+
+def book_ids(session: Session, codes: Collection[str]) -> dict[str, int]:
+    """Return the ids of books by their codes."""
+    return {code: book_id for book_id, code in session.execute(select(book.c.id, book.c.code).where(book.c.code.in_(codes)))}
+
+
+def turnovers(
+    session: Session,
+    *,
+    books: Collection[int] | None = None,
+    accounts: Collection[str] | None = None,
+    until: date | None = None,
+    since: date | None = None,
+    entry_kinds: Collection[str] | None = None,
+    up_to_seq: Mapping[int, int] | None = None,
+    by: Sequence[str] = (),
+) -> dict[tuple[object, ...], Turnover]:
+    """Return turnovers by (book id, account, *dimensions named in `by`).
+
+    Args:
+        session: the session.
+        books: ids of the books asked for; all if None.
+        accounts: account codes; all if None.
+        until: last value date that counts; no limit if None.
+        since: first value date that counts; no limit if None.
+        entry_kinds: only entries of these economic events.
+        up_to_seq: per book id, the last sequence that counts ("as known at").
+        by: dimension names out of DIMENSIONS.
+    """
+    for name in by:
+        if name not in DIMENSIONS:
+            raise ValueError(name)
+    where, values = ["true"], {}
+    for condition, name, value in (
+        ("p.book_id = ANY(:books)", "books", None if books is None else list(books)),
+        ("p.account = ANY(:accounts)", "accounts", None if accounts is None else list(accounts)),
+        ("p.value_date <= :until", "until", until),
+        ("p.value_date >= :since", "since", since),
+        ("e.kind = ANY(:entry_kinds)", "entry_kinds", None if entry_kinds is None else list(entry_kinds)),
+    ):
+        if value is not None:
+            where.append(condition)
+            values[name] = value
+    join = "JOIN ledger.journal_entry e USING (book_id, seq)" if entry_kinds is not None else ""
+    if up_to_seq is not None:
+        join += " JOIN unnest(CAST(:known_books AS bigint[]), CAST(:known_seqs AS bigint[])) AS k (book_id, seq) ON k.book_id = p.book_id AND p.seq <= k.seq"
+        values["known_books"], values["known_seqs"] = list(up_to_seq), list(up_to_seq.values())
+    columns = ", ".join(["p.book_id", "p.account", *(f"p.{name}" for name in by)])
+    rows = session.execute(
+        text(
+            f"SELECT {columns}, coalesce(sum(p.fen) FILTER (WHERE p.side = 'D'), 0)::bigint, "
+            "coalesce(sum(p.fen) FILTER (WHERE p.side = 'C'), 0)::bigint "
+            f"FROM ledger.posting p {join} WHERE {' AND '.join(where)} GROUP BY {columns} ORDER BY {columns}"
+        ),
+        values,
+    )
+    return {tuple(row[:-2]): Turnover(debit_fen=row[-2], credit_fen=row[-1]) for row in rows}
+
+
+def balance(session: Session, book_id: int, account_code: str, until: date | None = None) -> int:
+    """Return debits less credits of one account, in fen, as of a value date."""
+    found = turnovers(session, books=[book_id], accounts=[account_code], until=until)
+    return found.get((book_id, account_code), NOTHING).balance_fen
+
+
+def trial_balance(session: Session, books: Collection[int] | None = None, until: date | None = None) -> list[TrialLine]:
+    """Return every account that was ever posted to, by book and code."""
+    found = turnovers(session, books=books, until=until)
+    rows = session.execute(
+        select(book.c.id, book.c.code, account.c.code.label("account"), account.c.title, account.c.side)
+        .join(account, account.c.book_id == book.c.id)
+        .order_by(book.c.id, account.c.code)
+    )
+    return [
+        TrialLine(
+            book=BookCode(row.code), account=row.account, title=row.title, side=row.side, turnover=found[(row.id, row.account)]
+        )
+        for row in rows
+        if (row.id, row.account) in found
+    ]
+
+
+def entries(session: Session, book_id: int, since_seq: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
+    """Yield a book's entries in order of sequence, after one."""
+    code = session.execute(select(book.c.code).where(book.c.id == book_id)).scalar_one()
+    heads = session.execute(
+        select(journal_entry)
+        .where(journal_entry.c.book_id == book_id, journal_entry.c.seq > since_seq)
+        .order_by(journal_entry.c.seq)
+        .limit(limit)
+    ).all()
+    if not heads:
+        return
+    lines: dict[int, list[Posting]] = {}
+    for row in session.execute(
+        select(posting)
+        .where(posting.c.book_id == book_id, posting.c.seq >= heads[0].seq, posting.c.seq <= heads[-1].seq)
+        .order_by(posting.c.seq, posting.c.line)
+    ):
+        dims = Dimensions(
+            county=row.county, bank=row.bank, product=row.product, payer=row.payer, kind=row.kind,
+            loan_id=row.loan_id, project=row.project,
+        )  # fmt: skip
+        lines.setdefault(row.seq, []).append(Posting(row.account, Side(row.side), row.fen, dims))
+    for head in heads:
+        yield StoredEntry(
+            entry=JournalEntry(
+                book=BookCode(code), reference=head.reference, kind=head.kind, value_date=head.value_date,
+                narration=head.narration, postings=tuple(lines[head.seq]), event=head.event, word=head.word,
+                maker=head.maker, checker=head.checker, reverses=head.reverses_seq,
+            ),
+            seq=head.seq,
+            number=head.number,
+        )  # fmt: skip
+
+
+def entry_referenced(session: Session, book_id: int, reference: str) -> StoredEntry:
+    """Return the entry that a reference names.
+
+    Raises:
+        UnknownEntry: none does.
+    """
+    row = session.execute(
+        select(journal_entry.c.seq).where(journal_entry.c.book_id == book_id, journal_entry.c.reference == reference)
+    ).one_or_none()
+    if row is None:
+        code = session.execute(select(book.c.code).where(book.c.id == book_id)).scalar_one()
+        raise UnknownEntry(code, reference)
+    return next(entries(session, book_id, since_seq=row.seq - 1, limit=1))

@@ -1,0 +1,321 @@
+"""Accrual (计提) in the night: target less posted, per book, product, county, payer and kind, and every fen explained.
+
+An ordinary night writes nothing per loan. The exact interest not yet charged, E, must move from close to close by what
+is known to have happened: E now = E then + tonight's days + later facts − charges. The ledger must hold what it held
+less what was charged. Either not so, the run stops before it posts (house.md 3.4).
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, NamedTuple
+
+from sqlalchemy import insert, text
+from sqlalchemy.engine import Row
+from sqlalchemy.orm import Session
+
+from ledger.books import Book, BookKind, books
+from ledger.calendar import DAY
+from ledger.journal import Dimensions, JournalEntry, Posting
+from ledger.money import round_half_up
+from ledger.posting import post_many
+from loans import entries
+from loans.errors import UnexplainedDifference
+from loans.movements import State
+from loans.tables import accrual_figure, accrual_run
+from loans.terms import StreamKind, interest_fen, last_settlement_before
+
+BASIS = 360
+"""The day basis of every product's accrual group; a product with another basis is another group."""
+
+
+class Group(NamedTuple):
+    """What an accrual figure is kept by."""
+
+    book_id: int
+    product: str
+    county: str
+    kind: str
+    state: str
+
+
+class Account(NamedTuple):
+    """What a target is kept by: an account with its dimensions."""
+
+    book_id: int
+    account: str
+    product: str
+    county: str
+    kind: str
+    payer: str
+
+
+class Units(NamedTuple):
+    """Exact interest as base × rate × days: of the whole, and of government's part."""
+
+    whole: int
+    gov: int
+
+    def plus(self, other: "Units", sign: int = 1) -> "Units":
+        """Return the sum (or difference)."""
+        return Units(self.whole + sign * other.whole, self.gov + sign * other.gov)
+
+
+NOTHING = Units(0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Accrued:
+    """What a night accrued: the groups looked at and the fen posted (differences, red included)."""
+
+    groups: int
+    fen: int
+
+
+_LIVE = """
+SELECT book_id, product, county, kind, state,
+       sum(whole * days) AS whole, sum(gov * days) AS gov, sum(whole * tonight) AS whole_tonight, sum(gov * tonight) AS gov_tonight
+  FROM (
+    SELECT s.book_id, s.product, s.county, s.kind, s.state,
+           s.base_fen::numeric * s.rate_ppb AS whole, s.base_fen::numeric * s.gov_ppb AS gov,
+           greatest(0, least(s.end_date, CAST(:until AS date)) - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
+           CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN 1 ELSE 0 END AS tonight
+      FROM loans.stream s
+      LEFT JOIN loans.charged_until x
+        ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL
+     WHERE s.known_to_seq IS NULL AND (s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
+  ) AS live
+ GROUP BY book_id, product, county, kind, state
+"""
+
+_FACTS = """
+SELECT s.book_id, s.product, s.county, s.kind, s.state, sum(sign * base_fen::numeric * rate_ppb * days) AS whole,
+       sum(sign * base_fen::numeric * gov_ppb * days) AS gov
+  FROM (
+    SELECT s.*, CASE WHEN s.known_to_seq IS NULL THEN 1 ELSE -1 END AS sign,
+           greatest(0, least(s.end_date, CAST(:closing AS date)) - s.start_date) AS days
+      FROM loans.stream s JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) USING (book_id)
+     WHERE (s.known_from_seq > r.seq) <> (s.known_to_seq IS NOT NULL AND s.known_to_seq > r.seq)
+       AND (s.known_from_seq > r.seq OR s.known_to_seq > r.seq)
+  ) AS s
+ GROUP BY book_id, product, county, kind, state
+"""
+
+_CHARGED = """
+SELECT c.book_id, c.product, c.county, c.kind, c.state, sum(sign * whole_units) AS whole, sum(sign * gov_units) AS gov,
+       sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
+  FROM (
+    SELECT c.*, CASE WHEN c.known_to_seq IS NULL THEN 1 ELSE -1 END AS sign
+      FROM loans.charge c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) USING (book_id)
+     WHERE (c.known_from_seq > r.seq) <> (c.known_to_seq IS NOT NULL AND c.known_to_seq > r.seq)
+       AND (c.known_from_seq > r.seq OR c.known_to_seq > r.seq) AND c.whole_units > 0
+  ) AS c
+ GROUP BY book_id, product, county, kind, state
+"""
+
+_MOVED = """
+SELECT p.book_id, p.account, p.product, p.county, p.kind, p.payer, e.kind = 'loans.rounded' AS rounding,
+       sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END)::bigint AS fen
+  FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
+  JOIN ledger.posting p ON p.book_id = r.book_id AND p.seq > r.seq AND p.account = '1132.09'
+  JOIN ledger.journal_entry e ON e.book_id = p.book_id AND e.seq = p.seq
+ GROUP BY p.book_id, p.account, p.product, p.county, p.kind, p.payer, rounding
+"""
+
+_OFF_BALANCE = """
+SELECT book_id, account, product, county, kind, payer, sum(CASE side WHEN 'D' THEN fen ELSE -fen END)::bigint AS fen
+  FROM ledger.posting WHERE account = '9201' AND book_id = ANY(:books)
+ GROUP BY book_id, account, product, county, kind, payer
+"""
+
+_UNPAID_OFF_BALANCE = """
+SELECT c.book_id, c.product, c.county, c.kind, sum(c.whole_fen - c.gov_fen - c.paid_fen)::bigint AS fen
+  FROM loans.standing s JOIN loans.charge c USING (book_id, loan_id)
+ WHERE s.known_to_seq IS NULL AND s.state = 'non_accrual' AND c.known_to_seq IS NULL AND c.whole_fen - c.gov_fen > c.paid_fen
+ GROUP BY c.book_id, c.product, c.county, c.kind
+"""
+
+
+def accrue(session: Session, closing: date) -> Accrued:
+    """Bring 1132.09 and 9201 to what they must be at the close of a day.
+
+    Raises:
+        UnexplainedDifference: the exact interest or the ledger moved by something that no fact explains.
+    """
+    mine = {book.id: book for book in books(session, BookKind.LOANS)}
+    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(mine)})
+    live = session.execute(text(_LIVE), {"until": closing + DAY, "since": _since(closing)}).all()
+    now = {_group(row): Units(int(row.whole), int(row.gov)) for row in live}
+    tonight = {_group(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in live}
+    seqs, then = _last_close(session)
+    since = {"closing": closing, "books": list(mine), "seqs": [seqs.get(book_id, 0) for book_id in mine]}
+    charged = {_group(row): row for row in session.execute(text(_CHARGED), since)}
+    facts = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_FACTS), since)}
+    moved = session.execute(text(_MOVED), since).all()
+    _explain_interest(mine, now, then, tonight, facts, charged)
+    _explain_ledger(mine, moved, charged)
+    lines = _differences(_targets(session, now), _posted(session, mine, then, moved))
+    post_many(session, [_voucher(mine[book_id], found, closing) for book_id, found in sorted(lines.items())])
+    _remember(session, mine, closing, now)
+    debits = [p.fen for found in lines.values() for p in found if p.account == entries.ACCRUED]
+    return Accrued(len(now), sum(debits))
+
+
+def targets(session: Session, closing: date) -> dict[Account, int]:
+    """Return what 1132.09 and 9201 must be at a close, as known now."""
+    values = {"until": closing + DAY, "since": _since(closing)}
+    now = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_LIVE), values)}
+    return _targets(session, now)
+
+
+def _since(closing: date) -> date:
+    """Return the first day that the last settlement up to a close left uncharged."""
+    return last_settlement_before(closing + DAY) + DAY
+
+
+def _group(row: Row[Any]) -> Group:
+    return Group(row.book_id, row.product, row.county, row.kind, row.state)
+
+
+def _account(row: Row[Any]) -> Account:
+    return Account(row.book_id, row.account, row.product, row.county, row.kind, row.payer)
+
+
+def _targets(session: Session, now: Mapping[Group, Units]) -> dict[Account, int]:
+    found = _rounded(now)
+    for row in session.execute(text(_UNPAID_OFF_BALANCE)):
+        memo = Account(row.book_id, entries.MEMO_INTEREST, row.product, row.county, row.kind, entries.BORROWER)
+        found[memo] = found.get(memo, 0) + row.fen
+    return found
+
+
+def _rounded(exact: Mapping[Group, Units]) -> dict[Account, int]:
+    """Return exact interest as whole fen: government's part and an accruing borrower's on 1132.09, the rest on 9201."""
+    sums: dict[Account, int] = {}
+    for (book_id, product, county, kind, state), units in exact.items():
+        government = Account(book_id, entries.ACCRUED, product, county, kind, entries.GOVERNMENT)
+        sums[government] = sums.get(government, 0) + units.gov
+        account = entries.ACCRUED if state == State.ACCRUING else entries.MEMO_INTEREST
+        borrower = Account(book_id, account, product, county, kind, entries.BORROWER)
+        sums[borrower] = sums.get(borrower, 0) + units.whole - units.gov
+    return {key: round_half_up(interest_fen(units, BASIS)) for key, units in sums.items()}
+
+
+def _posted(
+    session: Session, mine: Mapping[int, Book], then: Mapping[Group, Units], moved: Sequence[Row[Any]]
+) -> dict[Account, int]:
+    """Return what the ledger holds: on 1132.09 the last close's figure and what moved since, on 9201 the sum of all."""
+    held = {key: fen for key, fen in _rounded(then).items() if key.account == entries.ACCRUED}
+    for row in moved:
+        key = _account(row)
+        held[key] = held.get(key, 0) + row.fen
+    for row in session.execute(text(_OFF_BALANCE), {"books": list(mine)}):
+        held[_account(row)] = row.fen
+    return held
+
+
+def _differences(wanted: Mapping[Account, int], posted: Mapping[Account, int]) -> dict[int, list[Posting]]:
+    """Return the postings that bring posted to target, by book."""
+    lines: dict[int, list[Posting]] = {}
+    for key in sorted(wanted.keys() | posted.keys()):
+        fen = wanted.get(key, 0) - posted.get(key, 0)
+        if fen:
+            group, stream = Dimensions(county=key.county, product=key.product), StreamKind(key.kind)
+            made = (
+                entries.accrued(stream, key.payer, fen, group)
+                if key.account == entries.ACCRUED
+                else entries.accrued_off_balance(stream, fen, group)
+            )
+            lines.setdefault(key.book_id, []).extend(made)
+    return lines
+
+
+def _last_close(session: Session) -> tuple[dict[int, int], dict[Group, Units]]:
+    """Return each book's sequence at its last close, and the exact figures of then."""
+    runs = session.execute(
+        text(
+            "SELECT DISTINCT ON (book_id) book_id, business_date, closed_seq FROM loans.accrual_run "
+            "ORDER BY book_id, business_date DESC"
+        )
+    ).all()
+    figures = session.execute(
+        text(
+            "SELECT f.* FROM loans.accrual_figure f JOIN unnest(CAST(:books AS bigint[]), CAST(:dates AS date[])) "
+            "AS r (book_id, business_date) USING (book_id, business_date)"
+        ),
+        {"books": [run.book_id for run in runs], "dates": [run.business_date for run in runs]},
+    )
+    then = {_group(row): Units(int(row.whole_units), int(row.gov_units)) for row in figures}
+    return {run.book_id: run.closed_seq for run in runs}, then
+
+
+def _explain_interest(
+    mine: Mapping[int, Book],
+    now: Mapping[Group, Units],
+    then: Mapping[Group, Units],
+    tonight: Mapping[Group, Units],
+    facts: Mapping[Group, Units],
+    charged: Mapping[Group, Row[Any]],
+) -> None:
+    """Compare exact interest now with that of the last close and all that happened since.
+
+    Raises:
+        UnexplainedDifference: a group has interest that nothing explains.
+    """
+    for group in sorted(now.keys() | then.keys() | facts.keys() | charged.keys()):
+        row = charged.get(group)
+        settled = Units(int(row.whole), int(row.gov)) if row is not None else NOTHING
+        expected = then.get(group, NOTHING).plus(tonight.get(group, NOTHING)).plus(facts.get(group, NOTHING)).plus(settled, -1)
+        found = now.get(group, NOTHING)
+        if expected != found:
+            name = "/".join(group[1:])
+            raise UnexplainedDifference(mine[group.book_id].code, name, "interest not charged (fen·ppb·days)", expected, found)
+
+
+def _explain_ledger(mine: Mapping[int, Book], moved: Sequence[Row[Any]], charged: Mapping[Group, Row[Any]]) -> None:
+    """Compare what moved on 1132.09 since the last close with what was charged since.
+
+    Raises:
+        UnexplainedDifference: somebody else posted there.
+    """
+    expected: dict[Account, int] = {}
+    for (book_id, product, county, kind, state), row in charged.items():
+        government = Account(book_id, entries.ACCRUED, product, county, kind, entries.GOVERNMENT)
+        expected[government] = expected.get(government, 0) - row.gov_fen
+        if state == State.ACCRUING:
+            borrower = Account(book_id, entries.ACCRUED, product, county, kind, entries.BORROWER)
+            expected[borrower] = expected.get(borrower, 0) - (row.whole_fen - row.gov_fen)
+    found = {_account(row): row.fen for row in moved if not row.rounding}
+    for key in sorted(expected.keys() | found.keys()):
+        if expected.get(key, 0) != found.get(key, 0):
+            name = "/".join(str(part) for part in key[1:])
+            raise UnexplainedDifference(
+                mine[key.book_id].code, name, "movement since the last close (fen)", expected.get(key, 0), found.get(key, 0)
+            )
+
+
+def _voucher(book: Book, lines: list[Posting], closing: date) -> JournalEntry:
+    return JournalEntry(
+        book=book.code,
+        reference=f"night/accrued/{closing}",
+        kind="loans.accrued",
+        value_date=closing,
+        narration=f"{closing:%Y-%m-%d} 计提贷款利息",
+        postings=tuple(lines),
+    )
+
+
+def _remember(session: Session, mine: Mapping[int, Book], closing: date, now: Mapping[Group, Units]) -> None:
+    """Keep what the next close will start from: the books' sequences and the exact figures."""
+    rows = session.execute(text("SELECT id, last_seq FROM ledger.book WHERE id = ANY(:ids)"), {"ids": list(mine)})
+    session.execute(
+        insert(accrual_run).inline(),
+        [{"book_id": row.id, "business_date": closing, "closed_seq": row.last_seq} for row in rows],
+    )
+    figures = [
+        {**group._asdict(), "business_date": closing, "whole_units": units.whole, "gov_units": units.gov}
+        for group, units in now.items()
+        if units != NOTHING
+    ]
+    if figures:
+        session.execute(insert(accrual_figure).inline(), figures)

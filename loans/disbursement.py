@@ -1,0 +1,186 @@
+"""Disbursement (放款) and taking over running loans (接管): how a loan begins."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Protocol
+
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from ledger.books import Book
+from ledger.posting import take_sequence
+from loans.booking import Booked, book_events
+from loans.contract import Contract, terms_to_json
+from loans.errors import CapExceeded, DuplicateContract, NotEligible
+from loans.events import Disbursed, LoanEvent, TakenOver
+from loans.products import product_name, product_on
+from loans.queries import contracts_numbered, contracts_of_households
+from loans.tables import loan
+from loans.terms import LoanTerms
+from registry import households
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """A loan to be made: its contract, who borrows, and how much in fen."""
+
+    book: Book
+    contract: str
+    product: str
+    household: str | None
+    borrower: str
+    fen: int
+    rate_ppb: int
+    drawn_on: date
+    maturity: date
+    purpose: str = ""
+
+    def terms(self) -> LoanTerms:
+        """Return the contract's terms under the product of the day."""
+        return product_on(self.product, self.drawn_on).terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity)
+
+
+class DisbursementCheck(Protocol):
+    """What a package above wants to be asked before loans are made, such as a pool's capacity."""
+
+    def admit(self, session: Session, applications: Sequence[Application]) -> None:
+        """Lock what it needs and refuse, by an exception, a batch that it can't admit."""
+
+
+def disburse(
+    session: Session,
+    applications: Sequence[Application],
+    actor: str,
+    checks: Sequence[DisbursementCheck] = (),
+    *,
+    dry_run: bool = False,
+) -> list[Booked]:
+    """Make loans, all of a batch or none; those already made under the same contract and terms stay as they are.
+
+    Raises:
+        BadTerms, UnknownProduct: terms outside the product.
+        DuplicateContract: a contract number belongs to another loan.
+        NotEligible: a household may not borrow on that date.
+        CapExceeded: a household's loans of the product, over all its borrowers and banks, would exceed the cap.
+        and what the checks raise.
+    """
+    fresh, contracts = _new_contracts(session, applications)
+    homes = sorted({a.household for a in fresh if a.household})
+    households.lock(session, homes)
+    _require_eligible(session, fresh)
+    _require_under_cap(session, fresh)
+    for check in checks:
+        check.admit(session, fresh)
+    _store(session, contracts, fresh)
+    events: list[tuple[Contract, LoanEvent]] = [
+        (contracts[a.contract], Disbursed(reference=f"{a.contract}/disbursed", value_date=a.drawn_on, fen=a.fen)) for a in fresh
+    ]
+    return book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
+
+
+def take_over(session: Session, application: Application, event: TakenOver, actor: str) -> list[Booked]:
+    """Bring a running loan into the books in mid-life: principal, unpaid charges, and the day its interest is charged to.
+
+    Raises:
+        DuplicateContract: the contract number belongs to another loan.
+        EventRefused: what it owes does not fit its terms.
+    """
+    fresh, contracts = _new_contracts(session, [application])
+    if not fresh:
+        return []
+    _store(session, contracts, fresh)
+    return book_events(session, [(contracts[application.contract], event)], actor, lambda c, _: f"接管贷款 {c.contract}")
+
+
+def _new_contracts(session: Session, applications: Sequence[Application]) -> tuple[list[Application], dict[str, Contract]]:
+    """Return the applications that are not loans yet, and a contract without an id for each.
+
+    Raises:
+        DuplicateContract: a number belongs to a loan with other facts, or stands twice in the batch.
+    """
+    made = {
+        (c.book_id, c.contract): c
+        for c in contracts_numbered(session, [a.contract for a in applications], {a.book.id for a in applications})
+    }
+    fresh: list[Application] = []
+    contracts: dict[str, Contract] = {}
+    for a in applications:
+        contract = Contract(
+            book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
+            household=a.household, borrower=a.borrower, terms=a.terms(), purpose=a.purpose,
+        )  # fmt: skip
+        known = made.get((a.book.id, a.contract))
+        if known is None and a.contract not in contracts:
+            contracts[a.contract] = contract
+            fresh.append(a)
+        elif known is None or (known.terms, known.borrower) != (contract.terms, contract.borrower):
+            raise DuplicateContract(a.contract)
+    return fresh, contracts
+
+
+def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:
+    by_day: dict[date, set[str]] = {}
+    for a in fresh:
+        if a.household:
+            by_day.setdefault(a.drawn_on, set()).add(a.household)
+    for day, homes in sorted(by_day.items()):
+        against = households.reasons_against_lending(session, sorted(homes), day)
+        for home, reasons in sorted(against.items()):
+            raise NotEligible(home, reasons)
+
+
+def _require_under_cap(session: Session, fresh: Sequence[Application]) -> None:
+    for code in sorted({a.product for a in fresh if a.household}):
+        mine = [a for a in fresh if a.product == code and a.household]
+        held = _held(session, sorted({a.household for a in mine if a.household}), code)
+        for a in mine:
+            home = a.household or ""
+            cap = product_on(code, a.drawn_on).cap_fen
+            if held.get(home, 0) + a.fen > cap:
+                raise CapExceeded(home, product_name(code), held.get(home, 0), a.fen, cap)
+            held[home] = held.get(home, 0) + a.fen
+
+
+def _held(session: Session, homes: Sequence[str], product: str) -> dict[str, int]:
+    """Return the outstanding principal of households in one product, over all books."""
+    keys = {c.key: c.household for c in contracts_of_households(session, homes, product)}
+    if not keys:
+        return {}
+    books, ids = zip(*keys, strict=True)
+    rows = session.execute(
+        text(
+            "SELECT s.book_id, s.loan_id, s.principal_fen FROM loans.standing s "
+            "JOIN unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[])) AS k (book_id, loan_id) USING (book_id, loan_id) "
+            "WHERE s.known_to_seq IS NULL"
+        ),
+        {"books": list(books), "ids": list(ids)},
+    )
+    held: dict[str, int] = {}
+    for book_id, loan_id, fen in rows:
+        home = keys[(book_id, loan_id)] or ""
+        held[home] = held.get(home, 0) + fen
+    return held
+
+
+def _store(session: Session, contracts: dict[str, Contract], fresh: Sequence[Application]) -> None:
+    """Give each contract its id, the book's next sequence, and write it."""
+    counts: dict[int, int] = {}
+    for a in fresh:
+        counts[a.book.id] = counts.get(a.book.id, 0) + 1
+    if not counts:
+        return
+    firsts = take_sequence(session, counts)
+    rows = []
+    for a in fresh:
+        c = contracts[a.contract]
+        contracts[a.contract] = replace(c, id=firsts[c.book_id])
+        firsts[c.book_id] += 1
+        rows.append(
+            {
+                "book_id": c.book_id, "id": contracts[a.contract].id, "contract": c.contract, "product": c.product,
+                "county": c.county, "household": c.household, "borrower": c.borrower, "purpose": c.purpose,
+                "terms": terms_to_json(c.terms),
+            }
+        )  # fmt: skip
+    session.execute(insert(loan).inline(), rows)

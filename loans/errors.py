@@ -1,0 +1,97 @@
+"""Refusals of the loan package; sentences that staff read are in Chinese."""
+
+from datetime import date
+
+
+class LoanError(Exception):
+    """The base of every refusal of the loan package."""
+
+
+class BadTerms(LoanError):
+    """Terms that no loan can have."""
+
+    def __init__(self, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"贷款条款不成立：{detail}")
+
+
+class UnknownProduct(LoanError):
+    """A product code that the product file does not have on that date."""
+
+    def __init__(self, product: str, day: date) -> None:
+        self.product, self.day = product, day
+        super().__init__(f"{day} 没有产品 {product}")
+
+
+class UnknownLoan(LoanError):
+    """A contract number that no loan of the book bears."""
+
+    def __init__(self, contract: str) -> None:
+        self.contract = contract
+        super().__init__(f"没有借据 {contract}")
+
+
+class DuplicateContract(LoanError):
+    """A contract number that another loan already bears."""
+
+    def __init__(self, contract: str) -> None:
+        self.contract = contract
+        super().__init__(f"借据号 {contract} 已被另一笔贷款使用")
+
+
+class CapExceeded(LoanError):
+    """A household's loans of one product would exceed the cap over all its borrowers."""
+
+    def __init__(self, household: str, product: str, held_fen: int, asked_fen: int, cap_fen: int) -> None:
+        self.household, self.product = household, product
+        super().__init__(
+            f"户 {household}：{product} 余额 {held_fen / 100:.2f} 元，本次 {asked_fen / 100:.2f} 元，超过每户上限 {cap_fen / 100:.2f} 元"
+        )
+
+
+class NotEligible(LoanError):
+    """A household that may not borrow on that date, with every rule that says so."""
+
+    def __init__(self, household: str, reasons: list[str]) -> None:
+        self.household, self.reasons = household, reasons
+        super().__init__(f"户 {household} 不符合条件：" + "；".join(reasons))
+
+
+class EventRefused(LoanError):
+    """An event that can't happen to a loan in its state."""
+
+    def __init__(self, contract: str, reason: str) -> None:
+        self.contract, self.reason = contract, reason
+        super().__init__(f"借据 {contract}：{reason}")
+
+
+class EventReused(LoanError):
+    """A reference that already names an event with other facts."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(f"业务流水号 {reference} 已用于另一笔业务，未作任何记录")
+
+
+class FutureEvent(LoanError):
+    """An event dated after the business date."""
+
+    def __init__(self, reference: str, value_date: date, business_date: date) -> None:
+        self.reference, self.value_date, self.business_date = reference, value_date, business_date
+        super().__init__(f"{reference}：日期 {value_date} 晚于营业日 {business_date}")
+
+
+class UnexplainedDifference(LoanError):
+    """The night found a difference that no event explains: the run stops before it posts anything."""
+
+    def __init__(self, book: str, group: str, what: str, expected: object, found: object) -> None:
+        self.book, self.group = book, group
+        super().__init__(f"book {book}, {group}: {what} should be {expected}, is {found}; nothing was posted for this step")
+
+
+class RelendingRefused(LoanError):
+    """A relending draw, extension or repayment that the rules do not allow."""
+
+    def __init__(self, draw: str, reason: str) -> None:
+        self.draw, self.reason = draw, reason
+        super().__init__(f"再贷款 {draw}：{reason}")

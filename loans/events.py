@@ -1,0 +1,155 @@
+"""Loan events (贷款事件): the append-only facts from which everything else about a loan is derived.
+
+Replay order is (value date, rank of the kind, reference), never arrival: whatever order events come in, the loan
+ends the same.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, fields
+from datetime import date
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoanEvent:
+    """A fact of a loan's life; `reference` is unique in the loan's book."""
+
+    kind: ClassVar[str]
+    rank: ClassVar[int]
+    reference: str
+    value_date: date
+
+    @property
+    def order(self) -> tuple[date, int, str]:
+        """Where the event stands in replay."""
+        return self.value_date, self.rank, self.reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disbursed(LoanEvent):
+    """Money reaches the borrower (放款)."""
+
+    kind = "disbursed"
+    rank = 0
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TakenOver(LoanEvent):
+    """A running loan enters the books in mid-life (接管): what it owes, and up to which day its interest is charged.
+
+    `unpaid` holds (stream kind, due date, fen of the borrower) of charges not yet paid; `charged_until` is the first
+    day whose interest is not yet charged.
+    """
+
+    kind = "taken_over"
+    rank = 0
+    principal_fen: int
+    charged_until: date
+    unpaid: tuple[tuple[str, date, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extended(LoanEvent):
+    """The maturity moves (展期); from the value date the rate of the new tier applies."""
+
+    kind = "extended"
+    rank = 1
+    maturity: date
+    rate_ppb: int
+    gov_ppb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CostAdvanced(LoanEvent):
+    """The bank lays out collection cost for the borrower (垫付费用)."""
+
+    kind = "cost_advanced"
+    rank = 2
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repaid(LoanEvent):
+    """Money comes in (还款)."""
+
+    kind = "repaid"
+    rank = 3
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refunded(LoanEvent):
+    """An overpayment goes back to the borrower (退款)."""
+
+    kind = "refunded"
+    rank = 4
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WrittenOff(LoanEvent):
+    """The rest is given up in the accounts (核销), never towards the borrower.
+
+    `pool_fen` is the part that the compensation pool has already paid and loses; `pool_share_ppb` is its share of
+    what may still be recovered.
+    """
+
+    kind = "written_off"
+    rank = 5
+    pool_fen: int
+    pool_share_ppb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reversed(LoanEvent):
+    """An earlier event never took effect: a bounced or mistaken repayment (冲正)."""
+
+    kind = "reversed"
+    rank = 9
+    of: str
+
+
+KINDS: Mapping[str, type[LoanEvent]] = {
+    cls.kind: cls for cls in (Disbursed, TakenOver, Extended, CostAdvanced, Repaid, Refunded, WrittenOff, Reversed)
+}
+
+
+def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
+    """Return the events that count, in replay order: reversals and what they reverse are gone."""
+    events = list(events)
+    undone = {event.of for event in events if isinstance(event, Reversed)}
+    counting = [e for e in events if not isinstance(e, Reversed) and e.reference not in undone]
+    return sorted(counting, key=lambda event: event.order)
+
+
+def facts(event: LoanEvent) -> dict[str, Any]:
+    """Return what an event says beyond its kind, reference and value date, as JSON values."""
+    found = {name: value for name, value in asdict(event).items() if name not in ("reference", "value_date")}
+    return {name: _json(value) for name, value in found.items()}
+
+
+def event_from(kind: str, reference: str, value_date: date, body: Mapping[str, Any]) -> LoanEvent:
+    """Return the event that a stored row holds."""
+    cls = KINDS[kind]
+    values: dict[str, Any] = {}
+    for field in fields(cls):
+        if field.name in body:
+            values[field.name] = _value(field.name, body[field.name])
+    return cls(reference=reference, value_date=value_date, **values)
+
+
+def _json(value: Any) -> Any:
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, tuple):
+        return [_json(part) for part in value]
+    return value
+
+
+def _value(name: str, stored: Any) -> Any:
+    if name in ("maturity", "charged_until"):
+        return date.fromisoformat(stored)
+    if name == "unpaid":
+        return tuple((kind, date.fromisoformat(due), fen) for kind, due, fen in stored)
+    return stored

@@ -1,0 +1,171 @@
+"""A loan's life: everything that follows from its terms and events up to a horizon, as values.
+
+Streams (计息段) are lines of base × rate over half-open days; charges (结息) are what settlement made of them;
+instalments are what is due of principal; the standing says where the loan is now.
+"""
+
+from dataclasses import dataclass, field
+from datetime import date
+
+from loans.movements import Movement, State
+from loans.terms import Instalment, StreamKind
+
+
+@dataclass(frozen=True, slots=True)
+class Horizon:
+    """How far the nights have come: the last day whose charges are made, and the last day that has aged (included)."""
+
+    charged_through: date
+    aged_through: date
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Interest runs on `base_fen` at `rate_ppb` (government's part: `gov_ppb`) over the days `[start, end)`."""
+
+    kind: StreamKind
+    base_fen: int
+    rate_ppb: int
+    gov_ppb: int
+    start: date
+    end: date | None
+    state: State
+
+    def days(self, since: date, until: date) -> int:
+        """Return how many of the days `[since, until)` the stream covers."""
+        start = self.start if self.start > since else since
+        end = until if self.end is None or self.end > until else self.end
+        return (end - start).days if end > start else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Interest of the days `[start, end)` made due on `due`: rounded once; units are fen · ppb · days (积数 × rate)."""
+
+    kind: StreamKind
+    start: date
+    end: date
+    due: date
+    whole_fen: int
+    gov_fen: int
+    whole_units: int
+    gov_units: int
+    paid_fen: int  # by the borrower
+    state: State
+
+    @property
+    def unpaid_fen(self) -> int:
+        """What the borrower still owes of it."""
+        return self.whole_fen - self.gov_fen - self.paid_fen
+
+
+@dataclass(frozen=True, slots=True)
+class DueInstalment:
+    """An instalment and what is paid of it."""
+
+    instalment: Instalment
+    paid_fen: int
+    overdue: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a loan is: amounts in fen; `oldest_due` is the oldest unpaid due date, from which days past due count."""
+
+    principal_fen: int
+    overdue_fen: int
+    oldest_due: date | None
+    state: State
+    cost_fen: int
+    excess_fen: int
+    given_up_fen: int  # principal and interest written off and not recovered
+
+    def days_past_due(self, closed: date) -> int:
+        """Return days past due at the close of a day: that day less the oldest unpaid due date."""
+        return max(0, (closed - self.oldest_due).days) if self.oldest_due else 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Life:
+    """The result of replay."""
+
+    streams: tuple[Stream, ...]
+    charges: tuple[Charge, ...]
+    instalments: tuple[DueInstalment, ...]
+    charged_until: tuple[tuple[StreamKind, date], ...]  # exceptions: charged outside a settlement day
+    standing: Standing
+    movements: tuple[Movement, ...]
+    refusals: tuple[str, ...] = field(default=())
+
+
+class StreamLines:
+    """The lines of one kind while they are being written: closing one and opening the next on a date."""
+
+    def __init__(self, kind: StreamKind) -> None:
+        """Begin without a line."""
+        self.kind = kind
+        self.lines: list[Stream] = []
+        self.charged_until: date | None = None
+
+    @property
+    def base_fen(self) -> int:
+        """The base that runs on without end."""
+        return self.lines[-1].base_fen if self.lines and self.lines[-1].end is None else 0
+
+    def run(self, start: date, base_fen: int, steps: list[tuple[date, int, int]], state: State) -> None:
+        """From a date on, let interest run on a base; `steps` are (from, rate, government's rate), the first at or before."""
+        opened = [
+            Stream(self.kind, base_fen, rate, gov, max(step_start, start), following, state)
+            for (step_start, rate, gov), following in zip(steps, [*(step[0] for step in steps[1:]), None], strict=True)
+            if following is None or following > start
+        ]
+        if base_fen == 0:
+            opened = []
+        running = [line for line in self.lines if line.end is None or line.end > start]
+        if [(line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state) for line in running] == [
+            (line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state) for line in opened
+        ]:
+            return
+        self.cut(start)
+        self.lines += opened
+
+    def cut(self, end: date) -> None:
+        """End what runs on a date; what would begin then or later never began."""
+        kept = []
+        for line in self.lines:
+            if line.start >= end:
+                continue
+            ends_later = line.end is None or line.end > end
+            kept.append(_ending(line, end) if ends_later else line)
+        self.lines = kept
+
+    def units(self, since: date, until: date) -> tuple[date, int, int]:
+        """Return (first day, whole units, government's units) of the days `[since, until)`."""
+        first, whole, gov = until, 0, 0
+        for line in self.lines:
+            days = line.days(since, until)
+            if days:
+                first = min(first, max(line.start, since))
+                whole += line.base_fen * line.rate_ppb * days
+                gov += line.base_fen * line.gov_ppb * days
+        return first, whole, gov
+
+    def restate(self, state: State) -> None:
+        """Give all days that are not yet charged another state."""
+        since = self.charged_until or date.min
+        restated = []
+        for line in self.lines:
+            if line.end is not None and line.end <= since:
+                restated.append(line)
+                continue
+            if line.start < since:
+                restated.append(_ending(line, since))
+            start = max(line.start, since)
+            restated.append(Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, start, line.end, state))
+        self.lines = restated
+
+
+def _ending(line: Stream, end: date) -> Stream:
+    return Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, line.start, end, line.state)
+
+

@@ -1,0 +1,115 @@
+"""Loan products (贷款产品) as dated data: `products.toml` beside this module."""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from functools import cache
+from pathlib import Path
+
+from ledger.calendar import add_months
+from loans.errors import BadTerms, UnknownProduct
+from loans.terms import CompoundBase, LoanTerms, Method, RateStep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubsidyRule:
+    """From a month of the loan's life on, government pays a percentage of the contract interest."""
+
+    from_month: int
+    percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Product:
+    """What a product allows; a contract's terms are made within it."""
+
+    code: str
+    name: str
+    valid_from: date
+    borrower: str
+    small_loan: bool
+    method: Method
+    max_months: int
+    grace_months: int
+    cap_fen: int
+    max_rate_ppb: int
+    subsidy: tuple[SubsidyRule, ...]
+    subsidised_when_extended: bool
+    penalty_percent: int
+    compound_base: CompoundBase
+
+    def terms(self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date) -> LoanTerms:
+        """Return a contract's terms.
+
+        Raises:
+            BadTerms: amount, term or rate outside the product.
+        """
+        if principal_fen > self.cap_fen:
+            raise BadTerms(f"金额 {principal_fen / 100:.2f} 元超过{self.name}上限 {self.cap_fen / 100:.2f} 元")
+        if maturity > add_months(drawn_on, self.max_months):
+            raise BadTerms(f"期限超过{self.name}最长 {self.max_months} 个月")
+        if rate_ppb > self.max_rate_ppb:
+            raise BadTerms(f"年利率 {rate_ppb / 10_000_000:.4g}% 超过{self.name}上限 {self.max_rate_ppb / 10_000_000:.4g}%")
+        return LoanTerms(
+            product=self.code,
+            principal_fen=principal_fen,
+            drawn_on=drawn_on,
+            maturity=maturity,
+            method=self.method,
+            rates=self._rate_steps(rate_ppb, drawn_on),
+            penalty_percent=self.penalty_percent,
+            compound_base=self.compound_base,
+            grace_until=add_months(drawn_on, self.grace_months) if self.grace_months else None,
+        )
+
+    def _rate_steps(self, rate_ppb: int, drawn_on: date) -> tuple[RateStep, ...]:
+        steps = [
+            RateStep(add_months(drawn_on, rule.from_month), rate_ppb, rate_ppb * rule.percent // 100)
+            for rule in self.subsidy
+        ]
+        return tuple(steps) or (RateStep(drawn_on, rate_ppb, 0),)
+
+
+@cache
+def products() -> tuple[Product, ...]:
+    """Return all dated product rows, in order of code and date."""
+    with (Path(__file__).parent / "products.toml").open("rb") as file:
+        rows = tomllib.load(file)["product"]
+    return tuple(
+        sorted(
+            (
+                Product(
+                    code=row["code"], name=row["name"], valid_from=row["valid_from"], borrower=row["borrower"],
+                    small_loan=row["small_loan"], method=Method(row["method"]), max_months=row["max_months"],
+                    grace_months=row.get("grace_months", 0), cap_fen=row["cap_fen"], max_rate_ppb=row["max_rate_ppb"],
+                    subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
+                    subsidised_when_extended=row["subsidised_when_extended"], penalty_percent=row["penalty_percent"],
+                    compound_base=CompoundBase(row["compound_base"]),
+                )
+                for row in rows
+            ),
+            key=lambda product: (product.code, product.valid_from),
+        )
+    )  # fmt: skip
+
+
+def product_on(code: str, day: date) -> Product:
+    """Return the product row in force on a day.
+
+    Raises:
+        UnknownProduct: there is none.
+    """
+    rows = [product for product in products() if product.code == code and product.valid_from <= day]
+    if not rows:
+        raise UnknownProduct(code, day)
+    return rows[-1]
+
+
+def small_loan_codes() -> tuple[str, ...]:
+    """Return the products that together make the article's small loans (1.57 亿)."""
+    return tuple(sorted({product.code for product in products() if product.small_loan}))
+
+
+def product_name(code: str) -> str:
+    """Return a product's name as papers print it; the code itself if it is not ours."""
+    return next((product.name for product in products() if product.code == code), code)

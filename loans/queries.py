@@ -1,0 +1,124 @@
+"""Questions to the loan tables: contracts, their events and lives, and the horizon of the nights."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy.engine import Row
+from sqlalchemy.orm import Session
+
+from ledger.journal import BookCode
+from ledger.tables import book
+from loans.contract import Contract, terms_from_json
+from loans.events import LoanEvent, event_from
+from loans.life import Horizon, Life
+from loans.replay import replay
+from loans.tables import event, horizon, loan
+
+Key = tuple[int, int]
+"""(book id, loan id)."""
+
+
+def begin(session: Session, first: date) -> None:
+    """Set the horizon before the first business day; nothing changes if it is set."""
+    if session.execute(select(horizon.c.only)).one_or_none() is None:
+        session.execute(insert(horizon).values(charged_through=first, aged_through=first))
+
+
+def horizon_now(session: Session) -> Horizon:
+    """Return how far the nights have come, held so that no night step can move it before this transaction ends."""
+    row = session.execute(select(horizon.c.charged_through, horizon.c.aged_through).with_for_update(read=True)).one()
+    return Horizon(row.charged_through, row.aged_through)
+
+
+def contracts(session: Session, keys: Collection[Key]) -> dict[Key, Contract]:
+    """Return contracts by key."""
+    if not keys:
+        return {}
+    return {found.key: found for found in _contracts(session, _in(loan.c.book_id, loan.c.id, keys))}
+
+
+def contracts_numbered(session: Session, numbers: Collection[str], books: Collection[int] | None = None) -> list[Contract]:
+    """Return the contracts that bear these numbers, in one of the books if given."""
+    condition = loan.c.contract == text("ANY(:numbers)").bindparams(numbers=list(numbers))
+    found = _contracts(session, condition)
+    return found if books is None else [contract for contract in found if contract.book_id in books]
+
+
+def contracts_of_households(session: Session, households: Collection[str], product: str) -> list[Contract]:
+    """Return the contracts of one product of these households, in all books."""
+    return _contracts(
+        session, (loan.c.household == text("ANY(:households)").bindparams(households=list(households))) & (loan.c.product == product)
+    )
+
+
+def contracts_of_book(session: Session, book_id: int) -> list[Contract]:
+    """Return all contracts of a book in order of their ids."""
+    return sorted(_contracts(session, loan.c.book_id == book_id), key=lambda contract: contract.id)
+
+
+def events_of(session: Session, keys: Collection[Key]) -> dict[Key, list[LoanEvent]]:
+    """Return the events of loans in the order in which they came."""
+    found: dict[Key, list[LoanEvent]] = {key: [] for key in keys}
+    if not found:
+        return found
+    rows = session.execute(
+        select(event.c.book_id, event.c.loan_id, event.c.kind, event.c.reference, event.c.value_date, event.c.body)
+        .where(_in(event.c.book_id, event.c.loan_id, found))
+        .order_by(event.c.book_id, event.c.seq)
+    )
+    for book_id, loan_id, kind, reference, value_date, body in rows:
+        found[(book_id, loan_id)].append(event_from(kind, reference, value_date, body))
+    return found
+
+
+def events_referenced(session: Session, references: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, LoanEvent]]:
+    """Return (loan id, event) by (book id, reference), for the references that name one."""
+    wanted = set(references)
+    if not wanted:
+        return {}
+    rows = session.execute(
+        select(event.c.book_id, event.c.loan_id, event.c.kind, event.c.reference, event.c.value_date, event.c.body).where(
+            tuple_(event.c.book_id, event.c.reference).in_(wanted)
+        )
+    )
+    return {
+        (row.book_id, row.reference): (row.loan_id, event_from(row.kind, row.reference, row.value_date, row.body)) for row in rows
+    }
+
+
+def lives(session: Session, keys: Collection[Key], at: Horizon) -> dict[Key, Life]:
+    """Return the lives of loans, replayed from their events to a horizon."""
+    found = contracts(session, keys)
+    happened = events_of(session, keys)
+    return {key: replay(found[key].terms, happened[key], at) for key in found}
+
+
+def live_rows(session: Session, table: str, columns: Sequence[str], keys: Collection[Key]) -> Sequence[Row[Any]]:
+    """Return the rows of a derived table that are known now, for some loans."""
+    books, ids = zip(*keys, strict=True) if keys else ((), ())
+    return session.execute(
+        text(
+            f"SELECT r.book_id, r.loan_id, r.id, {', '.join('r.' + column for column in columns)} FROM loans.{table} r "
+            "JOIN unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[])) AS k (book_id, loan_id) USING (book_id, loan_id) "
+            "WHERE r.known_to_seq IS NULL ORDER BY r.book_id, r.loan_id, r.id"
+        ),
+        {"books": list(books), "ids": list(ids)},
+    ).all()
+
+
+def _in(first: Any, second: Any, keys: Collection[Key]) -> Any:
+    return tuple_(first, second).in_(list(keys))
+
+
+def _contracts(session: Session, condition: Any) -> list[Contract]:
+    rows = session.execute(select(loan, book.c.code).join(book, book.c.id == loan.c.book_id).where(condition))
+    return [
+        Contract(
+            book=BookCode(row.code), book_id=row.book_id, id=row.id, contract=row.contract, product=row.product,
+            county=row.county, household=row.household, borrower=row.borrower, terms=terms_from_json(row.terms),
+            purpose=row.purpose,
+        )
+        for row in rows
+    ]  # fmt: skip

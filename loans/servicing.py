@@ -1,0 +1,83 @@
+"""Servicing (贷后): repayments, bounced ones, extensions, collection cost, refunds and write-off; each one verb."""
+
+from collections.abc import Sequence
+from datetime import date
+
+from sqlalchemy.orm import Session
+
+from loans.booking import Booked, book_events
+from loans.contract import Contract
+from loans.errors import EventRefused
+from loans.events import CostAdvanced, Extended, LoanEvent, Refunded, Repaid, Reversed, WrittenOff
+from loans.products import product_on
+
+
+def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: str, *, dry_run: bool = False) -> list[Booked]:
+    """Book repayments (还款), of any amount and date up to the business date.
+
+    Raises:
+        EventRefused: an amount that is not positive, or a loan that was not paid out on that date.
+    """
+    for contract, payment in payments:
+        _require_positive(contract, payment.fen)
+    return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
+
+
+def reverse(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
+    """Undo a bounced or mistaken event (冲正): the loan is replayed without it and the ledger gets the difference."""
+    event = Reversed(reference=f"{of}/reversed", value_date=value_date, of=of)
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}")
+
+
+def extend(
+    session: Session, extensions: Sequence[tuple[Contract, str, date, date, int]], actor: str, *, dry_run: bool = False
+) -> list[Booked]:
+    """Extend loans (展期): (contract, reference, agreed on, new maturity, rate from then on in ppb).
+
+    A loan of up to one year is extended by at most its term, one of up to five years by at most half of it, a longer one
+    by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the product says so.
+
+    Raises:
+        EventRefused: a new maturity out of these bounds.
+    """
+    events: list[tuple[Contract, LoanEvent]] = []
+    for contract, reference, agreed_on, maturity, rate_ppb in extensions:
+        terms = contract.terms
+        term_days = (terms.maturity - terms.drawn_on).days
+        longest = term_days if term_days <= 366 else term_days // 2 if term_days <= 5 * 366 else 3 * 366
+        if (maturity - terms.maturity).days > longest:
+            raise EventRefused(contract.contract, f"展期不得超过 {longest} 天（贷款通则）")
+        product = product_on(contract.product, terms.drawn_on)
+        percent = product.subsidy[-1].percent if product.subsidised_when_extended and product.subsidy else 0
+        event = Extended(
+            reference=reference, value_date=agreed_on, maturity=maturity, rate_ppb=rate_ppb, gov_ppb=rate_ppb * percent // 100
+        )
+        events.append((contract, event))
+    return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
+
+
+def advance_cost(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+    """Book collection cost that the bank lays out for the borrower (垫付费用)."""
+    _require_positive(contract, fen)
+    event = CostAdvanced(reference=reference, value_date=day, fen=fen)
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"垫付清收费用 {c.contract}")
+
+
+def refund(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+    """Send an overpayment back (退款)."""
+    _require_positive(contract, fen)
+    event = Refunded(reference=reference, value_date=day, fen=fen)
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"退还多收款 {c.contract}")
+
+
+def write_off(
+    session: Session, contract: Contract, reference: str, day: date, actor: str, *, pool_fen: int = 0, pool_share_ppb: int = 0
+) -> list[Booked]:
+    """Write a loan off (核销): the pool's part and the bank's; the debt lives on in the memo books."""
+    event = WrittenOff(reference=reference, value_date=day, pool_fen=pool_fen, pool_share_ppb=pool_share_ppb)
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}")
+
+
+def _require_positive(contract: Contract, fen: int) -> None:
+    if fen <= 0:
+        raise EventRefused(contract.contract, "金额必须大于零")

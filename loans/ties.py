@@ -1,0 +1,137 @@
+"""What must tie in the loan books (accounting.md, ties 2 and 7), re-derived from events, streams and journal."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from ledger.books import Book, BookKind, books
+from ledger.queries import turnovers
+from ledger.ties import Check
+from loans import entries, relending
+from loans.accrual import targets
+from loans.projection import PROJECTIONS, stored_rows
+from loans.queries import Key, contracts_of_book, events_of, horizon_now
+from loans.replay import replay
+
+_PRINCIPAL = """
+SELECT s.book_id, sum(CASE WHEN s.state = 'accruing' THEN s.principal_fen - s.overdue_fen ELSE 0 END)::bigint AS normal,
+       sum(CASE WHEN s.state = 'accruing' THEN s.overdue_fen ELSE 0 END)::bigint AS overdue,
+       sum(CASE WHEN s.state = 'non_accrual' THEN s.principal_fen ELSE 0 END)::bigint AS non_accrual,
+       sum(s.cost_fen)::bigint AS cost, sum(s.excess_fen)::bigint AS excess, sum(s.given_up_fen)::bigint AS given_up,
+       s.product
+  FROM loans.standing s WHERE s.known_to_seq IS NULL GROUP BY s.book_id, s.product
+"""
+
+_UNPAID = """
+SELECT c.book_id, c.kind, sum(CASE WHEN s.state = 'accruing' THEN c.whole_fen - c.gov_fen - c.paid_fen ELSE 0 END)::bigint AS borrower,
+       sum(c.gov_fen)::bigint AS government
+  FROM loans.charge c JOIN loans.standing s USING (book_id, loan_id)
+ WHERE c.known_to_seq IS NULL AND s.known_to_seq IS NULL GROUP BY c.book_id, c.kind
+"""
+
+
+def principal_checks(session: Session) -> Iterator[Check]:
+    """Yield the control accounts of principal against the standings: what the night ties at a month's end."""
+    yield from _principal(session, books(session, BookKind.LOANS))
+
+
+def checks(session: Session, closed: date | None) -> Iterator[Check]:
+    """Yield the loan books' checks as of the last closed date (None before the first)."""
+    mine = books(session, BookKind.LOANS)
+    yield from _principal(session, mine)
+    yield from _charged(session, mine)
+    if closed is not None:
+        yield from _accrued(session, mine, closed)
+        yield from _relending(session, mine, closed)
+    yield from _rebuilt(session, mine)
+
+
+def principal_by_state(session: Session) -> dict[tuple[int, str, str], int]:
+    """Return loan principal as the standings have it, by (book id, account, product), zeroes left out."""
+    found = {}
+    for row in session.execute(text(_PRINCIPAL)):
+        for account, fen in (("1303.01", row.normal), ("1303.02", row.overdue), ("1303.03", row.non_accrual)):
+            if fen:
+                found[(row.book_id, account, row.product)] = fen
+    return found
+
+
+def _principal(session: Session, mine: list[Book]) -> Iterator[Check]:
+    expected = principal_by_state(session)
+    accounts = list(entries.PRINCIPAL.values())
+    held = {k: t.balance_fen for k, t in turnovers(session, books=[b.id for b in mine], accounts=accounts, by=("product",)).items()}
+    names = {book.id: book.code for book in mine}
+    for key in sorted(expected.keys() | {k for k, fen in held.items() if fen}, key=str):
+        name = f"loans: {key[1]} of {names[int(str(key[0]))]}, {key[2]} = principal of its loans"
+        yield Check(check=name, expected=str(expected.get(key, 0)), actual=str(held.get(key, 0)))  # type: ignore[call-overload]
+    sums: dict[tuple[int, str], int] = {}
+    for row in session.execute(text(_PRINCIPAL)):
+        for account, fen in (("1221", row.cost), ("2241.03", -row.excess), ("9203", row.given_up)):
+            sums[(row.book_id, account)] = sums.get((row.book_id, account), 0) + fen
+    yield from _compare(session, mine, sums, "1221", "2241.03", "9203")
+
+
+def _charged(session: Session, mine: list[Book]) -> Iterator[Check]:
+    sums: dict[tuple[int, str], int] = {}
+    for row in session.execute(text(_UNPAID)):
+        account = entries.RECEIVABLE[row.kind]
+        sums[(row.book_id, account)] = row.borrower
+        subsidy = (row.book_id, entries.SUBSIDY_RECEIVABLE)
+        sums[subsidy] = sums.get(subsidy, 0) + row.government
+    yield from _compare(session, mine, sums, "1132.01", "1132.02", "1132.03", "1132.04")
+
+
+def _accrued(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
+    sums: dict[tuple[int, str], int] = {}
+    for key, fen in targets(session, closed).items():
+        sums[(key.book_id, key.account)] = sums.get((key.book_id, key.account), 0) + fen
+    yield from _compare(session, mine, sums, "1132.09", "9201")
+
+
+def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
+    sums: dict[tuple[int, str], int] = {}
+    for one in relending.draws(session):
+        for account, fen in (("2004", 0 if one.repaid_on else one.fen), ("2231", relending.payable(one, closed))):
+            sums[(one.book.id, account)] = sums.get((one.book.id, account), 0) - fen
+    yield from _compare(session, mine, sums, "2004", "2231")
+
+
+def _compare(session: Session, mine: list[Book], sums: dict[tuple[int, str], int], *accounts: str) -> Iterator[Check]:
+    held = turnovers(session, books=[book.id for book in mine], accounts=accounts)
+    for book in mine:
+        for account in accounts:
+            found = held.get((book.id, account))
+            if found is None and not sums.get((book.id, account)):
+                continue
+            yield Check(
+                check=f"loans: {account} of {book.code}",
+                expected=str(sums.get((book.id, account), 0)),
+                actual=str(found.balance_fen if found else 0),
+            )
+
+
+def _rebuilt(session: Session, mine: list[Book]) -> Iterator[Check]:
+    """Replay every loan from its events and compare each derived table with what comes out (tie 7)."""
+    at = horizon_now(session)
+    for book in mine:
+        found = {contract.key: contract for contract in contracts_of_book(session, book.id)}
+        happened = events_of(session, found.keys())
+        lives = {key: replay(contract.terms, happened[key], at) for key, contract in found.items()}
+        for projection in PROJECTIONS:
+            stored = stored_rows(session, projection, list(found))
+            differing: list[Key] = [
+                key
+                for key, contract in found.items()
+                if Counter(projection.rows(contract, lives[key])) != Counter(row for _, row in stored.get(key, ()))
+            ]
+            names = ", ".join(found[key].contract for key in differing[:3])
+            yield Check(
+                check=f"loans: {projection.table.name}s of {book.code} = rebuilt from events",
+                expected="all",
+                actual=f"{len(differing)} differ: {names}" if differing else "all",
+            )
+
+

@@ -1,0 +1,1 @@
+"""The registry: who — regions, banks, households, eligibility standards, identity checks and masking."""

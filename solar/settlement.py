@@ -1,0 +1,197 @@
+"""Settlement of solar income: what the meters read, what the grid and the nation pay, the split, and the sweep.
+
+The coal price part arrives soon, the national subsidy late: generation, receivable and cash are three records.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from fractions import Fraction
+
+from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy.orm import Session
+
+from ledger.business_day import business_date
+from ledger.journal import Dimensions, JournalEntry
+from ledger.money import split_in_two
+from ledger.posting import post_many
+from loans import servicing
+from loans.events import Repaid
+from loans.queries import contracts
+from solar import entries
+from solar.errors import SettlementRefused
+from solar.stations import Station, stations
+from solar.tables import reading, receipt, sweep
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a meter fed into the grid in a month, and what is due for it in fen."""
+
+    meter: str
+    month: date
+    kwh: Decimal
+    coal_fen: int
+    subsidy_fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """Cash for a month of a meter, in fen; `reference` is the payer's serial number."""
+
+    meter: str
+    month: date
+    reference: str
+    received_on: date
+    coal_fen: int
+    subsidy_fen: int
+
+
+def read(session: Session, readings: Sequence[Reading]) -> int:
+    """Book meter readings; one already booked with the same figures stays as it is. Return how many are new.
+
+    Raises:
+        SettlementRefused: the meter is unknown, a figure is negative, or the month is booked with other figures.
+    """
+    known = stations(session, {one.meter for one in readings})
+    stored = {
+        (row.meter, row.month): (row.kwh, row.coal_fen, row.subsidy_fen)
+        for row in session.execute(select(reading).where(reading.c.meter.in_({one.meter for one in readings})))
+    }
+    fresh: list[Reading] = []
+    for one in readings:
+        _require(one.meter in known, one.meter, "没有登记的电站")
+        _require(min(one.kwh, one.coal_fen, one.subsidy_fen) >= 0, one.meter, "电量和电费不得为负")
+        figures = (one.kwh, one.coal_fen, one.subsidy_fen)
+        if (one.meter, one.month) in stored:
+            _require(stored[(one.meter, one.month)] == figures, one.meter, f"{one.month:%Y-%m} 已登记，且数字不同")
+            continue
+        stored[(one.meter, one.month)] = figures
+        fresh.append(one)
+    if fresh:
+        session.execute(
+            insert(reading).inline(),
+            [
+                {
+                    "book_id": known[one.meter].book.id, "meter": one.meter, "month": one.month, "kwh": one.kwh,
+                    "coal_fen": one.coal_fen, "subsidy_fen": one.subsidy_fen,
+                }
+                for one in fresh
+            ],
+        )  # fmt: skip
+    today = business_date(session)
+    _post(session, known, [(one.meter, f"{one.month:%Y-%m}/generated", "generated", today, "光伏发电应收电费",
+          entries.generated(one.coal_fen, one.subsidy_fen, _dims(known[one.meter]))) for one in fresh])  # fmt: skip
+    return len(fresh)
+
+
+def receive(session: Session, receipts: Sequence[Receipt]) -> int:
+    """Book cash for readings and split it; return how many receipts are new.
+
+    Raises:
+        SettlementRefused: no reading of that month, more than is due, or the serial number is used for something else.
+    """
+    known = stations(session, {one.meter for one in receipts})
+    due = _open(session, known)
+    stored = {(row.meter, row.reference): row for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))}
+    fresh: list[tuple[Receipt, int]] = []
+    for one in receipts:
+        found = stored.get((one.meter, one.reference))
+        if found is not None:
+            same = (found.month, found.coal_fen, found.subsidy_fen) == (one.month, one.coal_fen, one.subsidy_fen)
+            _require(same, one.meter, f"流水号 {one.reference} 已用于另一笔到账")
+            continue
+        coal, subsidy = due.get((one.meter, one.month), (0, 0))
+        fits = 0 <= one.coal_fen <= coal and 0 <= one.subsidy_fen <= subsidy and one.coal_fen + one.subsidy_fen > 0
+        _require(fits, one.meter, f"{one.month:%Y-%m} 到账超过应收")
+        due[(one.meter, one.month)] = (coal - one.coal_fen, subsidy - one.subsidy_fen)
+        share = Fraction(known[one.meter].loan_percent, 100)
+        fresh.append((one, split_in_two(one.coal_fen + one.subsidy_fen, share)[0]))
+    if fresh:
+        session.execute(
+            insert(receipt).inline(),
+            [
+                {
+                    "book_id": known[one.meter].book.id, "meter": one.meter, "reference": one.reference, "month": one.month,
+                    "received_on": one.received_on, "coal_fen": one.coal_fen, "subsidy_fen": one.subsidy_fen,
+                    "loan_fen": loan_fen, "household_fen": one.coal_fen + one.subsidy_fen - loan_fen,
+                }
+                for one, loan_fen in fresh
+            ],
+        )  # fmt: skip
+    _post(session, known, [(one.meter, f"received/{one.reference}", "received", one.received_on,
+          "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, loan_fen, _dims(known[one.meter])))
+          for one, loan_fen in fresh])  # fmt: skip
+    return len(fresh)
+
+
+def sweep_into_loans(session: Session, closing: date) -> int:
+    """In the night: send what is held for each loan to its bank as a repayment (E8, without shortfall); return the fen swept."""
+    rows = session.execute(
+        text(
+            "SELECT r.book_id, r.meter, sum(r.loan_fen)::bigint - coalesce((SELECT sum(s.fen) FROM solar.sweep s "
+            "WHERE s.book_id = r.book_id AND s.meter = r.meter), 0)::bigint AS fen "
+            "FROM solar.receipt r GROUP BY r.book_id, r.meter HAVING sum(r.loan_fen) > coalesce((SELECT sum(s.fen) "
+            "FROM solar.sweep s WHERE s.book_id = r.book_id AND s.meter = r.meter), 0) ORDER BY r.book_id, r.meter"
+        )
+    ).all()
+    if not rows:
+        return 0
+    known = stations(session, [row.meter for row in rows])
+    loans = contracts(session, {(one.loan_book_id, one.loan_id) for one in known.values()})
+    session.execute(
+        insert(sweep).inline(),
+        [{"book_id": row.book_id, "meter": row.meter, "swept_on": closing, "fen": row.fen} for row in rows],
+    )
+    _post(session, known, [(row.meter, f"swept/{closing}", "swept", closing, "光伏收益划转还贷",
+          entries.swept(row.fen, _dims(known[row.meter]))) for row in rows])  # fmt: skip
+    payments = [
+        (
+            loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],
+            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen),
+        )
+        for row in rows
+    ]
+    servicing.repay(session, payments, "system")
+    return int(sum(row.fen for row in rows))
+
+
+def _open(session: Session, known: dict[str, Station]) -> dict[tuple[str, date], tuple[int, int]]:
+    """Return what is still due, (coal part, subsidy part) in fen, by meter and month."""
+    due = {
+        (row.meter, row.month): (row.coal_fen, row.subsidy_fen)
+        for row in session.execute(select(reading).where(reading.c.meter.in_(known)))
+    }
+    for row in session.execute(select(receipt).where(tuple_(receipt.c.meter, receipt.c.month).in_(list(due)))) if due else ():
+        coal, subsidy = due[(row.meter, row.month)]
+        due[(row.meter, row.month)] = (coal - row.coal_fen, subsidy - row.subsidy_fen)
+    return due
+
+
+def _post(
+    session: Session,
+    known: dict[str, Station],
+    made: Sequence[tuple[str, str, str, date, str, entries.Lines]],
+) -> None:
+    """Post (meter, reference, kind, value date, narration, lines) for each station in its county's book."""
+    post_many(
+        session,
+        [
+            JournalEntry(
+                book=known[meter].book.code, reference=f"solar/{meter}/{reference}", kind=f"solar.{kind}",
+                value_date=value_date, narration=f"{narration} {meter}", postings=lines, event=f"solar/{meter}/{reference}",
+            )
+            for meter, reference, kind, value_date, narration, lines in made
+            if lines
+        ],
+    )  # fmt: skip
+
+
+def _dims(one: Station) -> Dimensions:
+    return Dimensions(county=one.book.county, project=one.meter)
+
+
+def _require(condition: bool, meter: str, reason: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise SettlementRefused(meter, reason)

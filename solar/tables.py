@@ -1,0 +1,79 @@
+"""Tables of the solar package, keyed by the county's book. Generation, receivable and cash are three records, never one."""
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Integer,
+    Numeric,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+from ledger.db import metadata
+
+station = Table(
+    "station",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("household", Text, nullable=False),
+    Column("loan_book_id", BigInteger, nullable=False),
+    Column("loan_id", BigInteger, nullable=False),
+    Column("watts", Integer, nullable=False),
+    Column("connected_on", Date, nullable=False),
+    Column("loan_percent", Integer, nullable=False),
+    PrimaryKeyConstraint("book_id", "meter"),
+    UniqueConstraint("book_id", "loan_book_id", "loan_id"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    schema="solar",
+)
+
+reading = Table(
+    "reading",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("kwh", Numeric, nullable=False),
+    Column("coal_fen", BigInteger, nullable=False),
+    Column("subsidy_fen", BigInteger, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "meter", "month"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    schema="solar",
+)
+
+receipt = Table(
+    "receipt",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("received_on", Date, nullable=False),
+    Column("coal_fen", BigInteger, nullable=False),
+    Column("subsidy_fen", BigInteger, nullable=False),
+    Column("loan_fen", BigInteger, nullable=False),
+    Column("household_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "meter", "reference"),
+    ForeignKeyConstraint(["book_id", "meter", "month"], ["solar.reading.book_id", "solar.reading.meter", "solar.reading.month"]),
+    schema="solar",
+)
+
+sweep = Table(
+    "sweep",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("swept_on", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "meter", "swept_on"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    schema="solar",
+)
