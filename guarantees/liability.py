@@ -14,11 +14,12 @@ from ledger.queries import NOTHING, turnovers
 def follow(session: Session, closing: date) -> int:
     """Bring every pool's 9101 to the sum of its rounded shares; return the fen posted."""
     load = covered(session)
-    held = turnovers(session, accounts=[entries.LIABILITY], by=("bank",))
+    all_pools = pools(session).values()
+    held = turnovers(session, books={one.book.id for one in all_pools}, accounts=[entries.LIABILITY], by=("bank",))
     lines: dict[int, list[Posting]] = {}
     mine = {}
     total = 0
-    for one in pools(session).values():
+    for one in all_pools:
         mine[one.book.id] = one.book
         target = load.get((one.book.county, one.bank), (0, 0))[1]
         fen = target - held.get((one.book.id, entries.LIABILITY, one.bank), NOTHING).balance_fen

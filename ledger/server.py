@@ -34,6 +34,8 @@ SETTINGS = {
     "work_mem": "32MB",
     "max_wal_size": "2GB",
     "jit": "off",
+    "autovacuum_naptime": "5s",
+    "autovacuum_analyze_threshold": "500",
     "timezone": "Asia/Shanghai",
     "log_timezone": "Asia/Shanghai",
 }

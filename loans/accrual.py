@@ -89,28 +89,30 @@ SELECT book_id, product, county, kind, state,
 """
 
 _FACTS = """
-SELECT s.book_id, s.product, s.county, s.kind, s.state, sum(sign * base_fen::numeric * rate_ppb * days) AS whole,
-       sum(sign * base_fen::numeric * gov_ppb * days) AS gov
-  FROM (
-    SELECT s.*, CASE WHEN s.known_to_seq IS NULL THEN 1 ELSE -1 END AS sign,
-           greatest(0, least(s.end_date, CAST(:closing AS date)) - s.start_date) AS days
-      FROM loans.stream s JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) USING (book_id)
-     WHERE (s.known_from_seq > r.seq) <> (s.known_to_seq IS NOT NULL AND s.known_to_seq > r.seq)
-       AND (s.known_from_seq > r.seq OR s.known_to_seq > r.seq)
-  ) AS s
- GROUP BY book_id, product, county, kind, state
+WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)), changed AS (
+    SELECT s.*, 1 AS sign FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_from_seq > r.seq
+     WHERE s.known_to_seq IS NULL
+    UNION ALL
+    SELECT s.*, -1 FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_to_seq > r.seq
+     WHERE s.known_from_seq <= r.seq
+)
+SELECT book_id, product, county, kind, state,
+       sum(sign * base_fen::numeric * rate_ppb * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)) AS whole,
+       sum(sign * base_fen::numeric * gov_ppb * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)) AS gov
+  FROM changed GROUP BY book_id, product, county, kind, state
 """
 
 _CHARGED = """
-SELECT c.book_id, c.product, c.county, c.kind, c.state, sum(sign * whole_units) AS whole, sum(sign * gov_units) AS gov,
+WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)), changed AS (
+    SELECT c.*, 1 AS sign FROM seen r JOIN loans.charge c ON c.book_id = r.book_id AND c.known_from_seq > r.seq
+     WHERE c.known_to_seq IS NULL
+    UNION ALL
+    SELECT c.*, -1 FROM seen r JOIN loans.charge c ON c.book_id = r.book_id AND c.known_to_seq > r.seq
+     WHERE c.known_from_seq <= r.seq
+)
+SELECT book_id, product, county, kind, state, sum(sign * whole_units) AS whole, sum(sign * gov_units) AS gov,
        sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
-  FROM (
-    SELECT c.*, CASE WHEN c.known_to_seq IS NULL THEN 1 ELSE -1 END AS sign
-      FROM loans.charge c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) USING (book_id)
-     WHERE (c.known_from_seq > r.seq) <> (c.known_to_seq IS NOT NULL AND c.known_to_seq > r.seq)
-       AND (c.known_from_seq > r.seq OR c.known_to_seq > r.seq) AND c.whole_units > 0
-  ) AS c
- GROUP BY book_id, product, county, kind, state
+  FROM changed WHERE whole_units > 0 GROUP BY book_id, product, county, kind, state
 """
 
 _MOVED = """
@@ -234,8 +236,8 @@ def _last_close(session: Session) -> tuple[dict[int, int], dict[Group, Units]]:
     """Return each book's sequence at its last close, and the exact figures of then."""
     runs = session.execute(
         text(
-            "SELECT DISTINCT ON (book_id) book_id, business_date, closed_seq FROM loans.accrual_run "
-            "ORDER BY book_id, business_date DESC"
+            "SELECT r.* FROM ledger.book b CROSS JOIN LATERAL (SELECT book_id, business_date, closed_seq "
+            "FROM loans.accrual_run WHERE book_id = b.id ORDER BY business_date DESC LIMIT 1) AS r"
         )
     ).all()
     figures = session.execute(

@@ -73,9 +73,10 @@ class _Lookup:
 
 
 def _households(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    places = {place: county_code(session, *place) for place in {(r[COUNTY], r["识别日期"]) for r in records}}
     found = [
         registry.households.Household(
-            county=county_code(session, r[COUNTY], r["识别日期"]), number=r["建档立卡号"], village=r["村"], persons=r["人口"],
+            county=places[(r[COUNTY], r["识别日期"])], number=r["建档立卡号"], village=r["村"], persons=r["人口"],
             standard=r["识别标准"], registered_on=r["识别日期"], head_name=r["户主姓名"], head_id=r["身份证号"],
             account=r["一卡通账号"],
         )
