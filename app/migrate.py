@@ -9,12 +9,6 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-import app.tables
-import guarantees.tables
-import ledger.tables
-import loans.tables
-import registry.tables
-import scheduling.tables
 import solar.tables  # noqa: F401 - importing the tables fills the metadata
 from ledger.db import OWNER_ROLE, SCHEMAS, engine_as, ensure_roles, metadata
 
@@ -66,7 +60,9 @@ def check(url: str) -> None:
 
 def revision(connection: Connection) -> str | None:
     """Return the schema's revision, or None before the first migration."""
-    return MigrationContext.configure(connection, opts={"version_table": "migration", "version_table_schema": "app"}).get_current_revision()
+    return MigrationContext.configure(
+        connection, opts={"version_table": "migration", "version_table_schema": "app"}
+    ).get_current_revision()
 
 
 def newest() -> str:

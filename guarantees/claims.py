@@ -86,7 +86,16 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
     if basis != one.basis_fen:
         raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请重新申请")
     _record(session, one.pool, one.number, "approved", day, one.gov_fen, actor)
-    _post(session, one.pool.book.code, one.number, "approved", day, "批准代偿", entries.claim_approved(one.gov_fen, _dims(one.pool)), actor)
+    _post(
+        session,
+        one.pool.book.code,
+        one.number,
+        "approved",
+        day,
+        "批准代偿",
+        entries.claim_approved(one.gov_fen, _dims(one.pool)),
+        actor,
+    )
 
 
 def pay(session: Session, one: Claim, day: date, actor: str) -> None:
@@ -101,7 +110,16 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
         raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     _record(session, one.pool, one.number, "paid", day, one.gov_fen, actor)
-    _post(session, one.pool.book.code, one.number, "paid", day, "拨付代偿款", entries.claim_paid(one.gov_fen, _dims(one.pool)), actor)
+    _post(
+        session,
+        one.pool.book.code,
+        one.number,
+        "paid",
+        day,
+        "拨付代偿款",
+        entries.claim_paid(one.gov_fen, _dims(one.pool)),
+        actor,
+    )
     received = entries.payout_received(one.gov_fen, loan.dimensions)
     _post(session, loan.book, one.number, "received", day, "收到风险补偿款", received, actor)
 
@@ -174,7 +192,16 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
     reference = f"{loan.contract}/written-off"
     servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
     _record(session, one.pool, one.number, "lost", day, lost, actor)
-    _post(session, one.pool.book.code, one.number, "lost", day, "核销代偿损失", entries.loss_confirmed(lost, _dims(one.pool)), actor)
+    _post(
+        session,
+        one.pool.book.code,
+        one.number,
+        "lost",
+        day,
+        "核销代偿损失",
+        entries.loss_confirmed(lost, _dims(one.pool)),
+        actor,
+    )
 
 
 def _pool_share(one: Claim, life: Life) -> int:
@@ -194,9 +221,7 @@ def _dims(one: Pool) -> Dimensions:
     return Dimensions(county=one.book.county, bank=one.bank)
 
 
-def _record(
-    session: Session, one: Pool, number: str, kind: str, day: date, fen: int, actor: str, suffix: str = ""
-) -> None:
+def _record(session: Session, one: Pool, number: str, kind: str, day: date, fen: int, actor: str, suffix: str = "") -> None:
     seq = take_sequence(session, {one.book.id: 1})[one.book.id]
     session.execute(
         insert(claim_event).values(
@@ -207,12 +232,19 @@ def _record(
 
 
 def _post(
-    session: Session, book: BookCode, number: str, step: str, day: date, narration: str, lines: tuple[Posting, ...], actor: str
+    session: Session,
+    book: BookCode,
+    number: str,
+    step: str,
+    day: date,
+    narration: str,
+    lines: tuple[Posting, ...],
+    actor: str,
 ) -> None:
     """Post one entry of a claim in one of its books; all entries of a step are linked by its event."""
     event = f"claim/{number}/{step}"
     entry = JournalEntry(
-        book=book, reference=event, kind=f"guarantees.{step.split('/')[0]}", value_date=day, narration=f"{narration} {number}",
+        book=book, reference=event, kind=f"guarantees.{step.split('/', maxsplit=1)[0]}", value_date=day, narration=f"{narration} {number}",
         postings=lines, event=event, maker=actor,
     )  # fmt: skip
     post_many(session, [entry])

@@ -1,7 +1,18 @@
 """Tables of the compensation pools, keyed by the county's fund book."""
 
-from sqlalchemy import BigInteger, Column, Date, DateTime, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, Table, Text
-from sqlalchemy import UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
 
 from ledger.db import metadata
 

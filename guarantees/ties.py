@@ -39,7 +39,11 @@ def _both_sides(session: Session) -> Check:
         sums[account] = sums.get(account, 0) + turnover.balance_fen
     pool_side = sums.get(entries.ADVANCED, 0) + sums.get(entries.APPROVED, 0)
     bank_side = -sums.get(entries.RECEIVED, 0) - sums.get(entries.DUE_TO_POOL, 0)
-    after_loss = sum(max(0, c.shared_fen + c.lost_fen - c.gov_fen) - max(0, c.passed_fen + c.lost_fen - c.gov_fen) for c in claims(session).values() if c.lost_fen)
+    after_loss = sum(
+        max(0, c.shared_fen + c.lost_fen - c.gov_fen) - max(0, c.passed_fen + c.lost_fen - c.gov_fen)
+        for c in claims(session).values()
+        if c.lost_fen
+    )
     return Check(
         check="guarantees: payouts outstanding at the pools = held for them at the banks",
         expected=str(pool_side + after_loss),

@@ -54,13 +54,18 @@ def open_book(session: Session, code: BookCode, kind: BookKind, name: str, count
         return found
     accounts = charts.chart(chart, kind)
     book_id = (session.scalar(select(func.max(book.c.id))) or 0) + 1
-    session.execute(
-        insert(book).values(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank, chart=chart)
-    )
+    session.execute(insert(book).values(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank, chart=chart))
     session.execute(
         insert(account),
         [
-            {"book_id": book_id, "code": a.code, "title": a.title, "side": a.side, "pair": a.pair, "closes_to": a.closes_to}
+            {
+                "book_id": book_id,
+                "code": a.code,
+                "title": a.title,
+                "side": a.side,
+                "pair": a.pair,
+                "closes_to": a.closes_to,
+            }
             for a in accounts
         ],
     )

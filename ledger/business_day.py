@@ -21,7 +21,7 @@ def business_date(session: Session) -> date:
     Raises:
         NoBusinessDay: the books were not begun.
     """
-    found = session.scalar(select(business_day.c.business_date).with_for_update(read=True))
+    found: date | None = session.scalar(select(business_day.c.business_date).with_for_update(read=True))
     if found is None:
         raise NoBusinessDay
     return found

@@ -46,7 +46,9 @@ def ensure_roles(url: str) -> None:
     try:
         with Session(engine) as session, session.begin():
             login, database, superuser, creator = session.execute(
-                text("SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user")
+                text(
+                    "SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"
+                )
             ).one()
             present = set(
                 session.scalars(
@@ -56,7 +58,8 @@ def ensure_roles(url: str) -> None:
             missing = [role for role in (OWNER_ROLE, APP_ROLE) if role not in present]
             statements = [f"CREATE ROLE {role} NOLOGIN;" for role in missing]
             member = {
-                role: bool(superuser) or (role in present and bool(session.scalar(text("SELECT pg_has_role(:r, 'MEMBER')"), {"r": role})))
+                role: bool(superuser)
+                or (role in present and bool(session.scalar(text("SELECT pg_has_role(:r, 'MEMBER')"), {"r": role})))
                 for role in (OWNER_ROLE, APP_ROLE)
             }
             statements += [f'GRANT {role} TO "{login}";' for role, is_member in member.items() if not is_member]
@@ -70,9 +73,7 @@ def ensure_roles(url: str) -> None:
             if not statements:
                 return
             owns = bool(
-                session.scalar(
-                    text("SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()")
-                )
+                session.scalar(text("SELECT pg_has_role(datdba, 'MEMBER') FROM pg_database WHERE datname = current_database()"))
             )
             if not (superuser or (creator and owns)):
                 raise RolesMissing("\n".join(statements))

@@ -23,7 +23,9 @@ def reversed_in_red(original: StoredEntry, value_date: date, maker: str, reason:
     )
 
 
-def year_closed(book: BookCode, year: int, step: int, balances: Mapping[str, Turnover], closes_to: Mapping[str, str]) -> JournalEntry:
+def year_closed(
+    book: BookCode, year: int, step: int, balances: Mapping[str, Turnover], closes_to: Mapping[str, str]
+) -> JournalEntry:
     """Carry the balances of income and expense accounts to where their chart closes them (结转), on 31 December."""
     postings: list[Posting] = []
     for account, turnover in sorted(balances.items()):

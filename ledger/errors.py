@@ -127,5 +127,3 @@ class ServerFailed(LedgerError):
     def __init__(self, detail: str) -> None:
         self.detail = detail
         super().__init__(f"the embedded PostgreSQL did not start: {detail}")
-
-

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from ledger.books import Book
 from ledger.journal import Side
 from ledger.money import decimal_yuan
-from ledger.queries import StoredEntry, entries
+from ledger.queries import StoredEntry, account_titles, entries
 from ledger.tables import account
 
 _ROOTS = {"D": "Assets", "C": "Liabilities", "B": "Equity"}
@@ -30,7 +30,9 @@ def hledger(session: Session, books: Sequence[Book]) -> Iterator[str]:
     for book in books:
         for stored in entries(session, book.id):
             entry = stored.entry
-            lines = [f"{entry.value_date} ({entry.word}-{stored.number}) {_plain(entry.narration)}  ; {_plain(entry.reference)}\n"]
+            lines = [
+                f"{entry.value_date} ({entry.word}-{stored.number}) {_plain(entry.narration)}  ; {_plain(entry.reference)}\n"
+            ]
             for p in entry.postings:
                 fen = p.fen if p.side is Side.DEBIT else -p.fen
                 lines.append(f"    {book.code}:{p.account}  {decimal_yuan(fen)} CNY\n")
@@ -59,7 +61,7 @@ def rows(session: Session, books: Sequence[Book]) -> Iterator[str]:
     """Yield the journal as CSV, one line per posting, with its dimensions."""
     yield _csv_line(_CSV_COLUMNS)
     for book in books:
-        titles = dict(session.execute(select(account.c.code, account.c.title).where(account.c.book_id == book.id)).all())
+        titles = account_titles(session, book.id)
         for stored in entries(session, book.id):
             yield from (_csv_line(row) for row in _postings(stored, titles))
 

@@ -26,9 +26,7 @@ class PeriodCheck(Protocol):
 
 def is_closed(session: Session, book_id: int, month: date) -> bool:
     """Tell whether a month is closed in a book."""
-    return (
-        session.scalar(select(period.c.month).where(period.c.book_id == book_id, period.c.month == month)) is not None
-    )
+    return session.scalar(select(period.c.month).where(period.c.book_id == book_id, period.c.month == month)) is not None
 
 
 def closed_months(session: Session) -> set[tuple[int, date]]:
@@ -71,9 +69,7 @@ def close_year(session: Session, book: Book, year: int) -> None:
     closes_to: dict[str, str] = {
         row.code: row.closes_to
         for row in session.execute(
-            select(account.c.code, account.c.closes_to).where(
-                account.c.book_id == book.id, account.c.closes_to.is_not(None)
-            )
+            select(account.c.code, account.c.closes_to).where(account.c.book_id == book.id, account.c.closes_to.is_not(None))
         )
     }
     carried = {source for source in closes_to if source not in closes_to.values()}

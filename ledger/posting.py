@@ -32,9 +32,7 @@ _POST_MANY = text(
     + ") ORDER BY entry_ord"
 ).bindparams(*(bindparam(f"a{i}") for i in range(len(_ENTRY_TYPES + _POSTING_TYPES))))
 
-_TAKE_SEQUENCE = text(
-    "SELECT book_id, first_seq FROM ledger.take_sequence(CAST(:books AS bigint[]), CAST(:counts AS bigint[]))"
-)
+_TAKE_SEQUENCE = text("SELECT book_id, first_seq FROM ledger.take_sequence(CAST(:books AS bigint[]), CAST(:counts AS bigint[]))")
 
 
 def post(session: Session, entry: JournalEntry) -> Posted:
@@ -86,7 +84,19 @@ def take_sequence(session: Session, counts: Mapping[int, int]) -> dict[int, int]
 def _columns(entries: Sequence[JournalEntry], ids: dict[str, int]) -> list[list[object]]:
     """Turn entries and their postings into the arrays of ledger.post_many, in the order of its parameters."""
     heads = [
-        (ids[e.book], e.reference, e.kind, e.value_date, e.word, e.narration, e.event, e.reverses, e.maker, e.checker, e.body_sha256)
+        (
+            ids[e.book],
+            e.reference,
+            e.kind,
+            e.value_date,
+            e.word,
+            e.narration,
+            e.event,
+            e.reverses,
+            e.maker,
+            e.checker,
+            e.body_sha256,
+        )
         for e in entries
     ]
     lines = [

@@ -108,6 +108,12 @@ def turnovers(
     return {tuple(row[:-2]): Turnover(debit_fen=row[-2], credit_fen=row[-1]) for row in rows}
 
 
+def account_titles(session: Session, book_id: int) -> dict[str, str]:
+    """Return a book's accounts: titles by code."""
+    rows = session.execute(select(account.c.code, account.c.title).where(account.c.book_id == book_id).order_by(account.c.code))
+    return {row.code: row.title for row in rows}
+
+
 def balance(session: Session, book_id: int, account_code: str, until: date | None = None) -> int:
     """Return debits less credits of one account, in fen, as of a value date."""
     found = turnovers(session, books=[book_id], accounts=[account_code], until=until)
@@ -124,7 +130,11 @@ def trial_balance(session: Session, books: Collection[int] | None = None, until:
     )
     return [
         TrialLine(
-            book=BookCode(row.code), account=row.account, title=row.title, side=row.side, turnover=found[(row.id, row.account)]
+            book=BookCode(row.code),
+            account=row.account,
+            title=row.title,
+            side=row.side,
+            turnover=found[(row.id, row.account)],
         )
         for row in rows
         if (row.id, row.account) in found

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import psycopg
 
@@ -191,7 +192,7 @@ def _run(layout: Layout, program: str, *arguments: str) -> None:
         raise ServerFailed(f"{program}: {(result.stderr or result.stdout).strip()}")
 
 
-def _as_user(layout: Layout) -> dict[str, object]:
+def _as_user(layout: Layout) -> dict[str, Any]:
     environment = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
     if os.geteuid() != 0:
         return {"env": environment}
@@ -232,7 +233,13 @@ def _launch(layout: Layout) -> None:
     while True:
         with log_path.open("ab") as log:
             process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, cwd="/", **_as_user(layout)
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                cwd="/",
+                **_as_user(layout),
             )
         while process.poll() is None and time.monotonic() < deadline:
             if _answers(layout, "postgres"):

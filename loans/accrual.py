@@ -292,7 +292,11 @@ def _explain_ledger(mine: Mapping[int, Book], moved: Sequence[Row[Any]], charged
         if expected.get(key, 0) != found.get(key, 0):
             name = "/".join(str(part) for part in key[1:])
             raise UnexplainedDifference(
-                mine[key.book_id].code, name, "movement since the last close (fen)", expected.get(key, 0), found.get(key, 0)
+                mine[key.book_id].code,
+                name,
+                "movement since the last close (fen)",
+                expected.get(key, 0),
+                found.get(key, 0),
             )
 
 

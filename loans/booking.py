@@ -73,9 +73,7 @@ def book_events(
         if event.value_date > today:
             raise FutureEvent(event.reference, event.value_date, today)
     book_ids = sorted({contract.book_id for contract, _ in batch})
-    session.execute(
-        text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids}
-    )
+    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids})
     known = events_referenced(session, ((contract.book_id, event.reference) for contract, event in batch))
     threads = _threads(session, batch, at)
     fresh = []
@@ -139,9 +137,7 @@ def _sequences(session: Session, fresh: Sequence[tuple[Contract, LoanEvent]]) ->
     return seqs
 
 
-def _book(
-    session: Session, thread: _Thread, event: LoanEvent, at: Horizon, today: date, actor: str, narration: str
-) -> Booked:
+def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, today: date, actor: str, narration: str) -> Booked:
     """Replay a loan with one more event and make the entry of the difference.
 
     Raises:

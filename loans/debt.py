@@ -62,9 +62,7 @@ class Debt:
 
     def falls_due_on(self, day: date) -> bool:
         """Tell whether an instalment that is still owed falls due on a day."""
-        return any(
-            left(line) and not line.overdue and self.due_date(line.instalment) == day for line in self.instalments
-        )
+        return any(left(line) and not line.overdue and self.due_date(line.instalment) == day for line in self.instalments)
 
     def age(self, day: date) -> int:
         """Let the close of a day pass: return the principal that becomes overdue with it."""
@@ -79,9 +77,7 @@ class Debt:
     def dues(self, day: date) -> list[Due]:
         """Return all that a payment of a day can settle: cost, every unpaid charge, principal due by that day."""
         dues = [Due(Component.COST, day, self.cost_fen)] if self.cost_fen else []
-        dues += [
-            Due(COMPONENT_OF[c.kind], c.due, c.unpaid_fen, key) for key, c in enumerate(self.charges) if c.unpaid_fen
-        ]
+        dues += [Due(COMPONENT_OF[c.kind], c.due, c.unpaid_fen, key) for key, c in enumerate(self.charges) if c.unpaid_fen]
         dues += [
             Due(Component.PRINCIPAL, self.due_date(line.instalment), left(line), key)
             for key, line in enumerate(self.instalments)

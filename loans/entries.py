@@ -69,7 +69,10 @@ def _charged(movement: moved.InterestCharged, loan: Dimensions) -> tuple[Posting
     if borrower_fen and movement.state is State.ACCRUING:
         lines += [debit(RECEIVABLE[movement.kind], borrower_fen, borrower), credit(ACCRUED, borrower_fen, borrower)]
     if movement.gov_fen:
-        lines += [debit(SUBSIDY_RECEIVABLE, movement.gov_fen, government), credit(ACCRUED, movement.gov_fen, government)]
+        lines += [
+            debit(SUBSIDY_RECEIVABLE, movement.gov_fen, government),
+            credit(ACCRUED, movement.gov_fen, government),
+        ]
     return tuple(lines)
 
 
@@ -91,7 +94,10 @@ def _cured(movement: moved.Cured, loan: Dimensions) -> tuple[Posting, ...]:
 def _stopped_accruing(movement: moved.StoppedAccruing, loan: Dimensions) -> tuple[Posting, ...]:
     """Charged interest leaves in red here; what is accrued and not charged follows in the night's difference."""
     lines = [debit(PRINCIPAL["non_accrual"], movement.normal_fen + movement.overdue_fen, loan)]
-    lines += [credit(PRINCIPAL["normal"], movement.normal_fen, loan), credit(PRINCIPAL["overdue"], movement.overdue_fen, loan)]
+    lines += [
+        credit(PRINCIPAL["normal"], movement.normal_fen, loan),
+        credit(PRINCIPAL["overdue"], movement.overdue_fen, loan),
+    ]
     for kind, fen, dims in _interest(movement.unpaid, loan):
         lines += [debit(RECEIVABLE[kind], -fen, dims), credit(INCOME[kind], -fen, dims)]
         lines += _memo(fen, dims)
@@ -100,7 +106,10 @@ def _stopped_accruing(movement: moved.StoppedAccruing, loan: Dimensions) -> tupl
 
 @postings.register
 def _resumed_accruing(movement: moved.ResumedAccruing, loan: Dimensions) -> tuple[Posting, ...]:
-    lines = [debit(PRINCIPAL["normal"], movement.normal_fen, loan), debit(PRINCIPAL["overdue"], movement.overdue_fen, loan)]
+    lines = [
+        debit(PRINCIPAL["normal"], movement.normal_fen, loan),
+        debit(PRINCIPAL["overdue"], movement.overdue_fen, loan),
+    ]
     lines += [credit(PRINCIPAL["non_accrual"], movement.normal_fen + movement.overdue_fen, loan)]
     for kind, fen, dims in _interest(movement.unpaid, loan):
         lines += [debit(RECEIVABLE[kind], fen, dims), credit(INCOME[kind], fen, dims)]
@@ -116,7 +125,10 @@ def _paid_in(movement: moved.PaidIn, loan: Dimensions) -> tuple[Posting, ...]:
     lines = [debit(CLEARING, cash, loan), credit(COST_ADVANCED, movement.cost_fen, loan)]
     if accruing:
         lines += [credit(RECEIVABLE[kind], fen, dims) for kind, fen, dims in _interest(movement.paid, loan)]
-        lines += [credit(PRINCIPAL["overdue"], movement.overdue_fen, loan), credit(PRINCIPAL["normal"], movement.normal_fen, loan)]
+        lines += [
+            credit(PRINCIPAL["overdue"], movement.overdue_fen, loan),
+            credit(PRINCIPAL["normal"], movement.normal_fen, loan),
+        ]
     else:
         lines.append(credit(PRINCIPAL["non_accrual"], principal, loan))
         for kind, fen, dims in _interest(movement.paid, loan):

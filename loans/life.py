@@ -33,7 +33,7 @@ class Stream:
 
     def days(self, since: date, until: date) -> int:
         """Return how many of the days `[since, until)` the stream covers."""
-        start = self.start if self.start > since else since
+        start = max(since, self.start)
         end = until if self.end is None or self.end > until else self.end
         return (end - start).days if end > start else 0
 
@@ -167,5 +167,3 @@ class StreamLines:
 
 def _ending(line: Stream, end: date) -> Stream:
     return Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, line.start, end, line.state)
-
-

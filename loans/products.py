@@ -64,8 +64,7 @@ class Product:
 
     def _rate_steps(self, rate_ppb: int, drawn_on: date) -> tuple[RateStep, ...]:
         steps = [
-            RateStep(add_months(drawn_on, rule.from_month), rate_ppb, rate_ppb * rule.percent // 100)
-            for rule in self.subsidy
+            RateStep(add_months(drawn_on, rule.from_month), rate_ppb, rate_ppb * rule.percent // 100) for rule in self.subsidy
         ]
         return tuple(steps) or (RateStep(drawn_on, rate_ppb, 0),)
 

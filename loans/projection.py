@@ -28,7 +28,18 @@ class Projection:
 def _streams(contract: Contract, life: Life) -> list[Row]:
     basis = contract.terms.basis
     return [
-        (s.kind.value, s.base_fen, s.rate_ppb, s.gov_ppb, basis, s.start, s.end, contract.product, contract.county, s.state.value)
+        (
+            s.kind.value,
+            s.base_fen,
+            s.rate_ppb,
+            s.gov_ppb,
+            basis,
+            s.start,
+            s.end,
+            contract.product,
+            contract.county,
+            s.state.value,
+        )
         for s in life.streams
     ]
 
@@ -111,11 +122,14 @@ def save(session: Session, lives: Sequence[tuple[Contract, Life, int]]) -> None:
             session.execute(insert(projection.table).inline(), begun)
 
 
-def stored_rows(session: Session, projection: Projection, keys: Iterable[Key] | Mapping[Key, int]) -> dict[Key, list[tuple[int, Row]]]:
+def stored_rows(
+    session: Session, projection: Projection, keys: Iterable[Key] | Mapping[Key, int]
+) -> dict[Key, list[tuple[int, Row]]]:
     """Return (row id, content) of the rows known now, by loan."""
     found: dict[Key, list[tuple[int, Row]]] = {}
     for row in live_rows(session, projection.table.name, projection.columns, list(keys)):
-        found.setdefault((row[0], row[1]), []).append((row[2], tuple(row[3:])))
+        book_id, loan_id, row_id, *content = row
+        found.setdefault((book_id, loan_id), []).append((row_id, tuple(content)))
     return found
 
 

@@ -49,7 +49,8 @@ def contracts_numbered(session: Session, numbers: Collection[str], books: Collec
 def contracts_of_households(session: Session, households: Collection[str], product: str) -> list[Contract]:
     """Return the contracts of one product of these households, in all books."""
     return _contracts(
-        session, (loan.c.household == text("ANY(:households)").bindparams(households=list(households))) & (loan.c.product == product)
+        session,
+        (loan.c.household == text("ANY(:households)").bindparams(households=list(households))) & (loan.c.product == product),
     )
 
 

@@ -74,7 +74,9 @@ def payable(draw: Draw, closing: date) -> int:
     for period in interest_periods(draw):
         if period.start <= closing < period.end:
             days = (closing + DAY - period.start).days
-            return period.fen if closing + DAY == period.end else round_half_up(interest_fen(draw.fen * draw.rate_ppb * days, BASIS))
+            return (
+                period.fen if closing + DAY == period.end else round_half_up(interest_fen(draw.fen * draw.rate_ppb * days, BASIS))
+            )
     return 0
 
 
@@ -83,7 +85,12 @@ def draws(session: Session) -> list[Draw]:
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     found = {
         (row.book_id, row.number): Draw(
-            book=mine[row.book_id], number=row.number, fen=row.fen, rate_ppb=row.rate_ppb, drawn_on=row.drawn_on, due_on=row.due_on
+            book=mine[row.book_id],
+            number=row.number,
+            fen=row.fen,
+            rate_ppb=row.rate_ppb,
+            drawn_on=row.drawn_on,
+            due_on=row.due_on,
         )
         for row in session.execute(select(draw_table).order_by(draw_table.c.book_id, draw_table.c.drawn_on, draw_table.c.number))
     }
@@ -108,7 +115,12 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> int:
     for one in wanted:
         if (one.book.id, one.number) in known:
             stored = known[(one.book.id, one.number)]
-            if (stored.fen, stored.rate_ppb, stored.drawn_on, stored.due_on) != (one.fen, one.rate_ppb, one.drawn_on, one.due_on):
+            if (stored.fen, stored.rate_ppb, stored.drawn_on, stored.due_on) != (
+                one.fen,
+                one.rate_ppb,
+                one.drawn_on,
+                one.due_on,
+            ):
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
         _require_allowed(one, today, rural)
@@ -117,7 +129,12 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> int:
     for one in fresh:
         session.execute(
             insert(draw_table).values(
-                book_id=one.book.id, number=one.number, fen=one.fen, rate_ppb=one.rate_ppb, drawn_on=one.drawn_on, due_on=one.due_on
+                book_id=one.book.id,
+                number=one.number,
+                fen=one.fen,
+                rate_ppb=one.rate_ppb,
+                drawn_on=one.drawn_on,
+                due_on=one.due_on,
             )
         )
         _record(session, one, "drawn", one.drawn_on, {"fen": one.fen})

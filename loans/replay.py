@@ -65,9 +65,7 @@ def replay(
 class _Replay:
     """The state of one replay. Amounts are fen."""
 
-    def __init__(
-        self, terms: LoanTerms, events: list[LoanEvent], horizon: Horizon, roll: Callable[[date], date]
-    ) -> None:
+    def __init__(self, terms: LoanTerms, events: list[LoanEvent], horizon: Horizon, roll: Callable[[date], date]) -> None:
         self.terms, self.horizon = terms, horizon
         self.rates: list[RateStep] = list(terms.rates)
         self.events: dict[date, list[LoanEvent]] = {}
@@ -175,9 +173,7 @@ class _Replay:
             lines.charged_until = event.charged_until
         self.exceptions[StreamKind.CONTRACT] = event.charged_until
         self.movements.append(
-            moved.LoanTakenOver(
-                value_date=event.value_date, principal_fen=event.principal_fen, unpaid=self.debt.unpaid()
-            )
+            moved.LoanTakenOver(value_date=event.value_date, principal_fen=event.principal_fen, unpaid=self.debt.unpaid())
         )
         self._run_on(event.charged_until)
 
@@ -281,9 +277,7 @@ class _Replay:
         if event.pool_fen > principal:
             self.refusals.append("风险补偿款超过剩余本金")
         self.movements.append(
-            moved.LoanWrittenOff(
-                value_date=event.value_date, principal_fen=principal, pool_fen=event.pool_fen, unpaid=unpaid
-            )
+            moved.LoanWrittenOff(value_date=event.value_date, principal_fen=principal, pool_fen=event.pool_fen, unpaid=unpaid)
         )
         for lines in self.lines.values():
             lines.cut(event.value_date)
@@ -302,7 +296,12 @@ class _Replay:
         self.excess += excess
         self.movements.append(
             moved.RecoveredAfterWriteOff(
-                value_date=event.value_date, cost_fen=cost, pool_fen=pool, bank_fen=bank, excess_fen=excess, memo_fen=net
+                value_date=event.value_date,
+                cost_fen=cost,
+                pool_fen=pool,
+                bank_fen=bank,
+                excess_fen=excess,
+                memo_fen=net,
             )
         )
 
@@ -323,9 +322,7 @@ class _Replay:
         self.debt.charges.append(Charge(kind, start, until, until, whole, gov, whole_units, gov_units, 0, self.state))
         if not regular:
             self.exceptions[kind] = until
-        self.movements.append(
-            moved.InterestCharged(value_date=until, kind=kind, whole_fen=whole, gov_fen=gov, state=self.state)
-        )
+        self.movements.append(moved.InterestCharged(value_date=until, kind=kind, whole_fen=whole, gov_fen=gov, state=self.state))
         if whole > gov and until <= self.horizon.aged_through:
             self._visit_on(until)
 
@@ -368,9 +365,7 @@ class _Replay:
             return
         self._restate(State.ACCRUING)
         self.movements.append(
-            moved.ResumedAccruing(
-                value_date=day, normal_fen=self.debt.principal_fen(), overdue_fen=0, unpaid=self.debt.unpaid()
-            )
+            moved.ResumedAccruing(value_date=day, normal_fen=self.debt.principal_fen(), overdue_fen=0, unpaid=self.debt.unpaid())
         )
 
     def _restate(self, state: State) -> None:

@@ -50,7 +50,11 @@ def extend(
         product = product_on(contract.product, terms.drawn_on)
         percent = product.subsidy[-1].percent if product.subsidised_when_extended and product.subsidy else 0
         event = Extended(
-            reference=reference, value_date=agreed_on, maturity=maturity, rate_ppb=rate_ppb, gov_ppb=rate_ppb * percent // 100
+            reference=reference,
+            value_date=agreed_on,
+            maturity=maturity,
+            rate_ppb=rate_ppb,
+            gov_ppb=rate_ppb * percent // 100,
         )
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
@@ -71,7 +75,14 @@ def refund(session: Session, contract: Contract, reference: str, day: date, fen:
 
 
 def write_off(
-    session: Session, contract: Contract, reference: str, day: date, actor: str, *, pool_fen: int = 0, pool_share_ppb: int = 0
+    session: Session,
+    contract: Contract,
+    reference: str,
+    day: date,
+    actor: str,
+    *,
+    pool_fen: int = 0,
+    pool_share_ppb: int = 0,
 ) -> list[Booked]:
     """Write a loan off (核销): the pool's part and the bank's; the debt lives on in the memo books."""
     event = WrittenOff(reference=reference, value_date=day, pool_fen=pool_fen, pool_share_ppb=pool_share_ppb)

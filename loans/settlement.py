@@ -7,8 +7,10 @@ On a settlement day that is every loan; on another day, the loans whose principa
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import text, update
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
@@ -120,7 +122,7 @@ def _charge(session: Session, closing: date, until: date, rolled: list[date], *,
         group = Dimensions(county=row.county, product=row.product)
         charged = InterestCharged(value_date=closing, kind=kind, whole_fen=row.whole_fen, gov_fen=row.gov_fen, state=state)
         lines.setdefault(row.book_id, []).extend(entries.postings(charged, group))
-        adjustments.setdefault(row.book_id, []).extend(_rounding(row._mapping, kind, state, group))
+        adjustments.setdefault(row.book_id, []).extend(_rounding(row, kind, state, group))
     post_many(
         session,
         [
@@ -131,14 +133,12 @@ def _charge(session: Session, closing: date, until: date, rolled: list[date], *,
     return Settled(sum(row.charges for row in rows), sum(row.whole_fen for row in rows))
 
 
-def _rounding(row: Mapping[str, object], kind: StreamKind, state: State, group: Dimensions) -> tuple[Posting, ...]:
+def _rounding(row: Row[Any], kind: StreamKind, state: State, group: Dimensions) -> tuple[Posting, ...]:
     """Return Σ rounded − Σ exact of a charge run per payer, to the fen (accounting.md)."""
     lines: tuple[Posting, ...] = ()
-    basis = int(str(row["basis"]))
-    whole_fen, gov_fen = int(str(row["whole_fen"])), int(str(row["gov_fen"]))
-    whole_units, gov_units = int(str(row["whole_units"])), int(str(row["gov_units"]))
-    government = gov_fen - round_half_up(interest_fen(gov_units, basis))
-    borrower = whole_fen - gov_fen - round_half_up(interest_fen(whole_units - gov_units, basis))
+    whole_units, gov_units = int(row.whole_units), int(row.gov_units)
+    government = row.gov_fen - round_half_up(interest_fen(gov_units, row.basis))
+    borrower = row.whole_fen - row.gov_fen - round_half_up(interest_fen(whole_units - gov_units, row.basis))
     if government:
         lines += entries.accrued(kind, entries.GOVERNMENT, government, group)
     if borrower and state is State.ACCRUING:

@@ -133,8 +133,7 @@ def schedule(terms: LoanTerms) -> tuple[Instalment, ...]:
     each = terms.principal_fen // len(ends)
     last = terms.principal_fen - each * (len(ends) - 1)
     return tuple(
-        Instalment(number, end + DAY, False, last if number == len(ends) else each)
-        for number, end in enumerate(ends, start=1)
+        Instalment(number, end + DAY, False, last if number == len(ends) else each) for number, end in enumerate(ends, start=1)
     )
 
 

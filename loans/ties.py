@@ -62,11 +62,15 @@ def principal_by_state(session: Session) -> dict[tuple[int, str, str], int]:
 def _principal(session: Session, mine: list[Book]) -> Iterator[Check]:
     expected = principal_by_state(session)
     accounts = list(entries.PRINCIPAL.values())
-    held = {k: t.balance_fen for k, t in turnovers(session, books=[b.id for b in mine], accounts=accounts, by=("product",)).items()}
+    held: dict[tuple[int, str, str], int] = {}
+    found = turnovers(session, books=[book.id for book in mine], accounts=accounts, by=("product",))
+    for (book_id, account, product), turnover in found.items():
+        if turnover.balance_fen:
+            held[(int(str(book_id)), str(account), str(product))] = turnover.balance_fen
     names = {book.id: book.code for book in mine}
-    for key in sorted(expected.keys() | {k for k, fen in held.items() if fen}, key=str):
-        name = f"loans: {key[1]} of {names[int(str(key[0]))]}, {key[2]} = principal of its loans"
-        yield Check(check=name, expected=str(expected.get(key, 0)), actual=str(held.get(key, 0)))  # type: ignore[call-overload]
+    for key in sorted(expected.keys() | held.keys()):
+        name = f"loans: {key[1]} of {names[key[0]]}, {key[2]} = principal of its loans"
+        yield Check(check=name, expected=str(expected.get(key, 0)), actual=str(held.get(key, 0)))
     sums: dict[tuple[int, str], int] = {}
     for row in session.execute(text(_PRINCIPAL)):
         for account, fen in (("1221", row.cost), ("2241.03", -row.excess), ("9203", row.given_up)):
@@ -133,5 +137,3 @@ def _rebuilt(session: Session, mine: list[Book]) -> Iterator[Check]:
                 expected="all",
                 actual=f"{len(differing)} differ: {names}" if differing else "all",
             )
-
-

@@ -79,13 +79,16 @@ def remove(session: Session, keys: Collection[tuple[str, str]]) -> None:
     values = {"counties": list(counties), "numbers": list(numbers)}
     pairs = "unnest(CAST(:counties AS text[]), CAST(:numbers AS text[])) AS k (county, number)"
     used = session.scalar(
-        text(f"SELECT b.household FROM registry.borrower b JOIN {pairs} ON b.county = k.county AND b.household = k.number LIMIT 1"),
+        text(
+            f"SELECT b.household FROM registry.borrower b JOIN {pairs} ON b.county = k.county AND b.household = k.number LIMIT 1"
+        ),
         values,
     )
     if used is not None:
         raise HouseholdInUse(used)
     session.execute(
-        text(f"DELETE FROM registry.household h USING {pairs} WHERE h.county = k.county AND h.number = k.number"), values
+        text(f"DELETE FROM registry.household h USING {pairs} WHERE h.county = k.county AND h.number = k.number"),
+        values,
     )
 
 
@@ -97,7 +100,9 @@ def add_borrowers(
     A borrower's code is 'B' and a running number of the county, so that no other package ever needs an ID or a name.
     """
     marks = {cipher.fingerprint(number): (kind, number, name, home) for kind, number, name, home in people}
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('registry.borrower/' || :county, 0))"), {"county": county})
+    session.execute(
+        text("SELECT pg_advisory_xact_lock(hashtextextended('registry.borrower/' || :county, 0))"), {"county": county}
+    )
     found = _borrowers_marked(session, county, list(marks))
     last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) or 0
     fresh = []
@@ -169,9 +174,7 @@ def reasons_against_lending(session: Session, numbers: Collection[str], day: dat
 
 def any_sealed(session: Session) -> bool:
     """Tell whether any identity number is stored, which only its key can open."""
-    return bool(
-        session.scalar(text("SELECT EXISTS (SELECT FROM registry.household) OR EXISTS (SELECT FROM registry.borrower)"))
-    )
+    return bool(session.scalar(text("SELECT EXISTS (SELECT FROM registry.household) OR EXISTS (SELECT FROM registry.borrower)")))
 
 
 def _known(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[object, ...]]:
@@ -191,13 +194,16 @@ def _known(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple[st
 
 def _borrowers_marked(session: Session, county: str, marks: list[bytes]) -> dict[bytes, Borrower]:
     rows = session.execute(
-        select(borrower).where(
-            borrower.c.county == county, borrower.c.id_hmac == text("ANY(:marks)").bindparams(marks=marks)
-        )
+        select(borrower).where(borrower.c.county == county, borrower.c.id_hmac == text("ANY(:marks)").bindparams(marks=marks))
     )
     return {
         bytes(row.id_hmac): Borrower(
-            county=row.county, code=row.code, kind=row.kind, household=row.household, name=row.name, id_masked=row.id_masked
+            county=row.county,
+            code=row.code,
+            kind=row.kind,
+            household=row.household,
+            name=row.name,
+            id_masked=row.id_masked,
         )
         for row in rows
     }

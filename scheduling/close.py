@@ -93,7 +93,8 @@ def next_to_close(engine: Engine) -> date:
 
 def last_closed(session: Session) -> date | None:
     """Return the last day whose close is finished."""
-    return session.scalar(select(func.max(run.c.business_date)).where(run.c.finished_at.is_not(None)))
+    found: date | None = session.scalar(select(func.max(run.c.business_date)).where(run.c.finished_at.is_not(None)))
+    return found
 
 
 def recorded(session: Session, closing: date) -> Run:

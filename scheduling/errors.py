@@ -12,7 +12,9 @@ class DaySkipped(CloseError):
 
     def __init__(self, asked: date, business_date: date) -> None:
         self.asked, self.business_date = asked, business_date
-        super().__init__(f"{asked} can't be closed before {business_date}; run 'fupin close --through {asked}' to close both in order")
+        super().__init__(
+            f"{asked} can't be closed before {business_date}; run 'fupin close --through {asked}' to close both in order"
+        )
 
 
 class CloseRunning(CloseError):

@@ -62,7 +62,7 @@ def read(session: Session, readings: Sequence[Reading]) -> int:
     fresh: list[Reading] = []
     for one in readings:
         _require(one.meter in known, one.meter, "没有登记的电站")
-        _require(min(one.kwh, one.coal_fen, one.subsidy_fen) >= 0, one.meter, "电量和电费不得为负")
+        _require(one.kwh >= 0 and one.coal_fen >= 0 and one.subsidy_fen >= 0, one.meter, "电量和电费不得为负")
         figures = (one.kwh, one.coal_fen, one.subsidy_fen)
         if (one.meter, one.month) in stored:
             _require(stored[(one.meter, one.month)] == figures, one.meter, f"{one.month:%Y-%m} 已登记，且数字不同")

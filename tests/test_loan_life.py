@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from app import wiring
@@ -14,7 +15,6 @@ from loans.contract import Contract, terms_to_json
 from loans.events import Disbursed
 from loans.tables import loan
 from loans.terms import LoanTerms, Method, RateStep
-from sqlalchemy import insert
 
 DRAWN = date(2017, 3, 15)
 
@@ -31,9 +31,7 @@ def close_nights(session: Session, first: date, last: date) -> None:
 
 def balances(session: Session, book: Book) -> dict[str, int]:
     return {
-        line.account: line.turnover.balance_fen
-        for line in trial_balance(session, books=[book.id])
-        if line.turnover.balance_fen
+        line.account: line.turnover.balance_fen for line in trial_balance(session, books=[book.id]) if line.turnover.balance_fen
     }
 
 
@@ -54,7 +52,13 @@ def test_one_loan_through_its_nights(session: Session, city: dict[str, Book]) ->
     )  # fmt: skip
     session.execute(
         insert(loan).values(
-            book_id=book.id, id=1, contract="C1", product="XEXD", county="371621", borrower="B1", terms=terms_to_json(terms)
+            book_id=book.id,
+            id=1,
+            contract="C1",
+            product="XEXD",
+            county="371621",
+            borrower="B1",
+            terms=terms_to_json(terms),
         )
     )
     book_events(session, [(contract, Disbursed(reference="d", value_date=DRAWN, fen=5_000_000))], "t", lambda c, e: "放款")

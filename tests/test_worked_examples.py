@@ -38,7 +38,12 @@ def charges(life: Life, kind: StreamKind = StreamKind.CONTRACT) -> list[Charge]:
 
 def e3_events() -> list[LoanEvent]:
     """The E1 loan, its interest paid until 2017-12-20 and nothing after."""
-    paid = [(date(2017, 3, 21), 3625), (date(2017, 6, 21), 55583), (date(2017, 9, 21), 55583), (date(2017, 12, 21), 54979)]
+    paid = [
+        (date(2017, 3, 21), 3625),
+        (date(2017, 6, 21), 55583),
+        (date(2017, 9, 21), 55583),
+        (date(2017, 12, 21), 54979),
+    ]
     events: list[LoanEvent] = [Disbursed(reference="d", value_date=DRAWN, fen=5_000_000)]
     events += [Repaid(reference=f"r{i}", value_date=day, fen=fen) for i, (day, fen) in enumerate(paid)]
     return events
@@ -149,7 +154,12 @@ def test_e6_the_basis_is_principal_and_the_borrowers_own_unpaid_contract_interes
 def test_e7_relending_interest_by_quarter() -> None:
     book = Book(id=1, code=BookCode("LB-371621-X"), kind=BookKind.LOANS, name="", county="371621", bank="X")
     draw = Draw(
-        book=book, number="1", fen=1_000_000_000, rate_ppb=17_500_000, drawn_on=date(2017, 4, 5), due_on=date(2018, 4, 5)
+        book=book,
+        number="1",
+        fen=1_000_000_000,
+        rate_ppb=17_500_000,
+        drawn_on=date(2017, 4, 5),
+        due_on=date(2018, 4, 5),
     )
     periods = interest_periods(draw)
     assert [((p.end - p.start).days, p.fen) for p in periods] == [

@@ -78,8 +78,8 @@ def files(homes: Sequence[DemoHousehold], loans: Sequence[DemoLoan]) -> dict[dat
     everything = [act for number, loan in enumerate(loans) for act in acts(loan, number)]
     for kind, name in (("extensions", "展期.xlsx"), ("repayments", "还款.csv"), ("claims", "代偿.xlsx")):
         mine = [act for act in everything if _file_of(act) == kind]
-        for (day, bank), batch in _grouped((act.day, act.loan.place.bank, act) for act in mine):
-            send(day, kind, f"{bank}-{name}", [_ROWS[kind](act) for act in batch])
+        for (day, bank), reported in _grouped((act.day, act.loan.place.bank, act) for act in mine):
+            send(day, kind, f"{bank}-{name}", [_ROWS[kind](act) for act in reported])
     return made
 
 

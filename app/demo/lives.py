@@ -128,5 +128,3 @@ def _interest_payments(loan: DemoLoan, terms: LoanTerms, events: list[LoanEvent]
         act = _repaid(loan, str(number), day, dues(terms, events, day))
         yield act
         events = [*events, Repaid(reference=act.serial, value_date=day, fen=act.fen)]
-
-

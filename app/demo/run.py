@@ -26,7 +26,11 @@ MONTH_CLOSES_AFTER_DAYS = 5
 """A month's books close five days after its end."""
 SHARE_PPB = 700_000_000
 LEVERAGE = 10
-FUND_NAMES = {BookKind.COMPENSATION: "风险补偿金专账", BookKind.SUBSIDY: "贴息资金专账", BookKind.SOLAR: "光伏收益代管专账"}
+FUND_NAMES = {
+    BookKind.COMPENSATION: "风险补偿金专账",
+    BookKind.SUBSIDY: "贴息资金专账",
+    BookKind.SOLAR: "光伏收益代管专账",
+}
 
 
 class DemoStopped(Exception):

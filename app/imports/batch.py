@@ -86,9 +86,7 @@ def import_file(
             )
         )
         if before is not None:
-            return Outcome(
-                kind=importer.kind, file=path.name, rows=len(rows), taken=0, errors=(), batch=before, repeated=True
-            )
+            return Outcome(kind=importer.kind, file=path.name, rows=len(rows), taken=0, errors=(), batch=before, repeated=True)
         parsed = parse_rows(rows, importer.columns, importer.unique)
         errors = list(parsed.errors)
         records, made = parsed.records, None

@@ -211,7 +211,8 @@ def _stations(session: Session, _: Desk, records: Sequence[Record]) -> Made:
 
 def _undo_stations(session: Session, _: Desk, made: Made) -> None:
     used = session.scalar(
-        text("SELECT meter FROM solar.reading WHERE meter = ANY(:meters) LIMIT 1"), {"meters": [m["meter"] for m in made]}
+        text("SELECT meter FROM solar.reading WHERE meter = ANY(:meters) LIMIT 1"),
+        {"meters": [m["meter"] for m in made]},
     )
     if used is not None:
         raise ImportRefused(f"电站 {used} 已有发电记录，不能撤销")
@@ -224,7 +225,11 @@ def _settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
         session,
         [
             settlement.Reading(
-                meter=r["电表号"], month=r["月份"], kwh=r["上网电量(kWh)"], coal_fen=r["标杆电费(元)"], subsidy_fen=r["国家补贴(元)"]
+                meter=r["电表号"],
+                month=r["月份"],
+                kwh=r["上网电量(kWh)"],
+                coal_fen=r["标杆电费(元)"],
+                subsidy_fen=r["国家补贴(元)"],
             )
             for r in records
         ],

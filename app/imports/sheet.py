@@ -55,7 +55,9 @@ def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRo
     headings = [normal(heading) for heading in table[0]]
     missing = [name for name in required if name not in headings]
     if missing:
-        raise SheetRefused(f"缺少列：{'、'.join(missing)}。第一行应为列标题，本文件第一行是：{'、'.join(h for h in headings if h)}")
+        raise SheetRefused(
+            f"缺少列：{'、'.join(missing)}。第一行应为列标题，本文件第一行是：{'、'.join(h for h in headings if h)}"
+        )
     doubled = sorted({name for name in headings if name and headings.count(name) > 1})
     if doubled:
         raise SheetRefused(f"列标题重复：{'、'.join(doubled)}")

@@ -1,0 +1,307 @@
+"""The command line (命令行): exit 0 is good, 1 a refusal with a sentence to act on, 2 wrong usage."""
+
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import date, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from app import migrate as migrations
+from app import papers, wiring
+from app.demo.portfolio import LAST
+from app.demo.run import DemoStopped
+from app.demo.run import run as run_demo
+from app.imports.batch import REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
+from app.imports.batch import undo as undo_batch
+from app.imports.kinds import IMPORTERS
+from app.imports.sheet import SheetRefused
+from app.settings import Settings
+from app.status import Status, as_json
+from app.status import status as status_of
+from app.wiring import System
+from ledger import interchange
+from ledger.books import book_named, books
+from ledger.db import unit_of_work
+from ledger.journal import BookCode
+from ledger.money import yuan
+from ledger.ties import Check
+from scheduling.close import close_through, next_to_close
+from scheduling.errors import CloseError
+from statements.errors import PaperError
+
+REFUSED = (*REFUSALS, CloseError, DemoStopped, ImportRefused, SheetRefused, PaperError)
+
+app = typer.Typer(
+    help="fupin 扶贫: the ledger and loan-servicing system for poverty-relief credit.",
+    no_args_is_help=True, pretty_exceptions_enable=False, add_completion=False,
+)  # fmt: skip
+import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
+app.add_typer(import_app, name="import")
+out, err = Console(), Console(stderr=True)
+
+Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date such as 2017-10-17.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
+BookOption = Annotated[str | None, typer.Option("--book", help="A book's code; all books if left out.")]
+
+
+class ExportFormat(StrEnum):
+    """What the journal can be written as."""
+
+    HLEDGER = "hledger"
+    BEANCOUNT = "beancount"
+    CSV = "csv"
+
+
+_WRITERS = {
+    ExportFormat.HLEDGER: interchange.hledger,
+    ExportFormat.BEANCOUNT: interchange.beancount,
+    ExportFormat.CSV: interchange.rows,
+}
+
+
+def main() -> None:
+    """Run the command line; refusals become one sentence and exit code 1."""
+    try:
+        app()
+    except REFUSED as refusal:
+        err.print(f"[red]refused (拒绝):[/] {refusal}", highlight=False)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        err.print("stopped (已中断); run the same command again to go on")
+        sys.exit(1)
+
+
+@contextmanager
+def _system() -> Iterator[System]:
+    with wiring.system(Settings()) as opened:
+        yield opened
+
+
+def _date(given: datetime | None) -> date | None:
+    return given.date() if given is not None else None
+
+
+@app.command()
+def demo(
+    until: Day = None,
+    serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Show the staff page afterwards.")] = True,
+) -> None:
+    """Run the demo: Binzhou's figures through the front door, every night closed (演示)."""
+    with _system() as system:
+        bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err)
+        with bar:
+            task = bar.add_task("nights closed (日终)", total=None)
+            done = run_demo(
+                system, _date(until) or LAST,
+                lambda day, nights, whole: bar.update(task, completed=nights, total=whole, description=f"closed {day}"),
+            )  # fmt: skip
+        if done.nights:
+            out.print(f"Closed {done.nights} nights from {done.files} imported files.")
+        else:
+            out.print("Everything is done already (已全部完成); nothing was changed.")
+        with unit_of_work(system.engine) as session:
+            _print_status(status_of(session), assumed=True)
+        if serve:
+            _serve(system, 8000)
+
+
+@app.command()
+def status(as_of: Day = None, as_json_: AsJson = False) -> None:
+    """Show the funds, loans and relending as of a date (概况)."""
+    with _system() as system, unit_of_work(system.engine) as session:
+        found = status_of(session, _date(as_of))
+        if as_json_:
+            out.print_json(json.dumps(as_json(found), ensure_ascii=False))
+        else:
+            _print_status(found, assumed=False)
+
+
+@app.command()
+def close(through: Day = None) -> None:
+    """Close the open business day, or every day up to a date (日终)."""
+    with _system() as system:
+        last = _date(through) or next_to_close(system.engine)
+        first = next_to_close(system.engine)
+        if last < first:
+            out.print(f"{last} is closed already (已日终); nothing was changed.")
+            return
+        with Progress(console=err, transient=True) as bar:
+            task = bar.add_task("closing (日终)", total=(last - first).days + 1)
+            for run in close_through(system.engine, wiring.night_steps(), last):
+                bar.advance(task)
+                spent = sum(step.microseconds for step in run.steps) / 1000
+                counts = "; ".join(f"{s.name} {v}" for s in run.steps if (v := _counts(s.counts)))
+                out.print(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
+
+
+@app.command()
+def verify(as_json_: AsJson = False) -> None:
+    """Re-derive every tie from events and journal (核对); exit 1 on the first fen."""
+    with _system() as system, unit_of_work(system.engine) as session:
+        checks = list(wiring.verify(session))
+    bad = [check for check in checks if not check.ok]
+    if as_json_:
+        found = [{"check": c.check, "expected": c.expected, "actual": c.actual, "ok": c.ok} for c in checks]
+        out.print_json(json.dumps(found, ensure_ascii=False))
+    else:
+        _print_checks(checks)
+        out.print(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
+    if bad:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    format_: Annotated[ExportFormat, typer.Argument(metavar="hledger|beancount|csv")],
+    book: BookOption = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; standard output if left out.")] = None,
+) -> None:
+    """Write the journal for another program (导出)."""
+    with _system() as system, unit_of_work(system.engine) as session:
+        chosen = books(session) if book is None else [book_named(session, BookCode(book))]
+        writer = _WRITERS[format_]
+        if output is None:
+            for piece in writer(session, chosen):
+                sys.stdout.write(piece)
+            return
+        with output.open("w", encoding="utf-8") as file:
+            file.writelines(writer(session, chosen))
+        err.print(f"wrote {output}")
+
+
+@app.command()
+def statement(
+    bank: Annotated[str, typer.Option("--bank", help="A bank's code.")],
+    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"])],
+    to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"])],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
+) -> None:
+    """Write a bank's loan statement as PDF (贷款对账单)."""
+    with _system() as system:
+        out.print(f"wrote {papers.write_statement(system, bank, from_.date(), to.date(), output)}")
+
+
+@app.command()
+def voucher(
+    book: Annotated[str, typer.Option("--book")],
+    reference: Annotated[str, typer.Option("--reference")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
+) -> None:
+    """Print a voucher as PDF (记账凭证)."""
+    with _system() as system:
+        out.print(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
+
+
+@app.command()
+def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 8000) -> None:
+    """Show the staff's pages on 127.0.0.1 (工作台)."""
+    with _system() as system:
+        _serve(system, port)
+
+
+@app.command()
+def migrate() -> None:
+    """Bring the database to this program's schema (升级数据库)."""
+    with _system():
+        out.print(f"the schema is at {migrations.newest()}")
+
+
+@import_app.command("undo")
+def import_undo(batch: Annotated[int, typer.Argument(help="The batch's number.")]) -> None:
+    """Undo an import batch as a whole (撤销导入)."""
+    with _system() as system:
+        undone = undo_batch(system.engine, IMPORTERS, batch, Desk(system.cipher, system.settings.actor))
+        out.print(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
+
+
+def _add_import(kind: str, title: str) -> None:
+    @import_app.command(kind, help=f"Import {kind} ({title}) from an .xlsx or .csv file.")
+    def command(
+        file: Annotated[Path, typer.Argument(help="The file.")],
+        dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
+        accept_good_rows: Annotated[bool, typer.Option("--accept-good-rows", help="Take the good rows, leave the bad.")] = False,
+    ) -> None:
+        with _system() as system:
+            desk = Desk(system.cipher, system.settings.actor)
+            outcome = import_file(system.engine, IMPORTERS[kind], file, desk, dry_run=dry_run, accept_good_rows=accept_good_rows)
+        _report(outcome, file, dry_run=dry_run)
+
+
+for _importer in IMPORTERS.values():
+    _add_import(_importer.kind, _importer.title)
+
+
+def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
+    """Print what came of an import; exit 1 if nothing was taken because of errors."""
+    if outcome.repeated:
+        out.print(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
+        return
+    if outcome.errors:
+        table = Table("行", "列", "值", "原因", title=f"{outcome.file}：{len(outcome.errors)} 处错误")
+        for error in outcome.errors[:50]:
+            table.add_row(str(error.row), error.column, error.value, error.reason)
+        err.print(table)
+        errors_file = file.with_name(f"{file.stem}-错误.csv")
+        write_errors(outcome.errors, errors_file)
+        err.print(f"全部错误已写入 {errors_file}")
+    if outcome.batch is not None:
+        out.print(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次)")
+    elif dry_run:
+        out.print(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
+    if outcome.errors and outcome.batch is None:
+        raise typer.Exit(1)
+
+
+def _counts(counts: object) -> str:
+    return ", ".join(f"{name} {value}" for name, value in dict(counts).items() if value)  # type: ignore[call-overload]
+
+
+def _print_status(found: Status, *, assumed: bool) -> None:
+    table = Table(title=f"As of (截至) {found.as_of}; last closed (日终) {found.last_closed}", show_header=True)
+    table.add_column("figure (项目)")
+    table.add_column("turnover, yuan (累计)", justify="right")
+    table.add_column("balance, yuan (余额)", justify="right")
+    lines = (
+        ("compensation and subsidy funds (风险补偿金+贴息资金)", found.funds_contributed_fen, found.funds_balance_fen),
+        ("small loans (扶贫小额信贷+光伏农户贷)", found.loans_disbursed_fen, found.loans_balance_fen),
+        ("relending (扶贫再贷款)", found.relending_drawn_fen, found.relending_balance_fen),
+        ("enterprise loans (富民生产贷)", found.enterprise_disbursed_fen, found.enterprise_balance_fen),
+    )
+    for name, turned, left in lines:
+        table.add_row(name, yuan(turned), yuan(left))
+    out.print(table)
+    out.print(
+        f"{found.households} households; {found.loans} loans, {found.loans_open} open, {found.loans_overdue} overdue, "
+        f"{found.loans_non_accrual} non-accrual; claims paid {yuan(found.claims_paid_fen)}, recovered "
+        f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income {yuan(found.solar_received_fen)} yuan."
+    )
+    if assumed:
+        out.print(
+            "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: the split "
+            f"{yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, people, terms "
+            "and lives (演示数据)."
+        )
+
+
+def _print_checks(checks: list[Check]) -> None:
+    table = Table("check", "expected", "actual", "ok")
+    for check in checks:
+        table.add_row(check.check, check.expected, check.actual, "ok" if check.ok else "[red]NOT OK[/]")
+    out.print(table)
+
+
+def _serve(system: System, port: int) -> None:
+    import uvicorn  # noqa: PLC0415 - the web server is only needed here
+
+    from app.web.pages import make_app  # noqa: PLC0415
+
+    out.print(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
+    uvicorn.run(make_app(system), host="127.0.0.1", port=port, log_level="warning")

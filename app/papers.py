@@ -1,0 +1,191 @@
+"""Papers (单据): figures are gathered from the books here, and printed by `statements`, which knows no database."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.wiring import System
+from ledger.books import BookKind, book_named, books
+from ledger.calendar import DAY, working_days_after
+from ledger.db import unit_of_work
+from ledger.errors import UnknownBook
+from ledger.journal import BookCode, Side
+from ledger.queries import account_titles, entry_referenced
+from loans.classification import risk_class
+from loans.contract import Contract
+from loans.life import Charge, Horizon, Life
+from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State
+from loans.products import product_name
+from loans.queries import contracts_of_book, events_of
+from loans.replay import replay
+from loans.terms import Method, StreamKind
+from registry.households import Borrower, borrowers
+from registry.identity import masked_name
+from registry.reference import bank_names, county_names
+from statements.errors import NothingToState
+from statements.figures import BankStatement, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
+from statements.loan_statement import render_bank_statement
+from statements.voucher import render_voucher
+
+ISSUER = "滨州市财政局（演示）"
+METHODS = {Method.BULLET: "按季付息到期还本", Method.EQUAL_PRINCIPAL: "宽限后按季等额本金"}
+CHARGES = {StreamKind.CONTRACT: "结息", StreamKind.PENALTY: "罚息", StreamKind.COMPOUND: "复利"}
+REPLY_WITHIN_WORKING_DAYS = 10
+
+
+def write_statement(system: System, bank: str, first: date, last: date, folder: Path) -> Path:
+    """Write a bank's loan statement (贷款对账单) for the days from first to last, both included; return the file.
+
+    Raises:
+        UnknownBook: the bank has no loan book.
+        NothingToState: it had no loans in the period.
+    """
+    with unit_of_work(system.engine) as session:
+        figures = bank_statement(session, bank, first, last)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{figures.serial}.pdf"
+    path.write_bytes(render_bank_statement(figures, system.settings.font))
+    return path
+
+
+def write_voucher(system: System, book: BookCode, reference: str, folder: Path) -> Path:
+    """Write a voucher (记账凭证) as PDF and return the file.
+
+    Raises:
+        UnknownBook, UnknownEntry: there is no such book or entry.
+    """
+    with unit_of_work(system.engine) as session:
+        figures = voucher(session, book, reference)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{book}-{figures.day:%Y%m}-{figures.word}{figures.number}.pdf"
+    path.write_bytes(render_voucher(figures, system.settings.font))
+    return path
+
+
+def bank_statement(session: Session, bank: str, first: date, last: date) -> BankStatement:
+    """Return the figures of a bank's statement: every loan that it had in the period, over all its counties."""
+    mine = [book for book in books(session, BookKind.LOANS) if book.bank == bank]
+    if not mine:
+        raise UnknownBook(f"LB-*-{bank}")
+    counties = county_names(session)
+    sheets: list[LoanSheet] = []
+    rows: list[SummaryRow] = []
+    for book in mine:
+        found = contracts_of_book(session, book.id)
+        happened = events_of(session, [contract.key for contract in found])
+        people = borrowers(session, {(contract.county, contract.borrower) for contract in found})
+        groups: dict[str, list[tuple[LoanSheet, tuple[int, int]]]] = {}
+        for contract in found:
+            life = replay(contract.terms, [e for e in happened[contract.key] if e.value_date <= last], Horizon(last, last))
+            person = people[(contract.county, contract.borrower)]
+            sheet = _sheet(contract, life, person, counties[contract.county], first, last)
+            if sheet.opening_fen or sheet.lines:
+                groups.setdefault(sheet.product, []).append((sheet, _charged(life, first, last)))
+        for product, members in sorted(groups.items()):
+            rows.append(_summary(counties[book.county], product, members))
+            sheets += [sheet for sheet, _ in members]
+    if not sheets:
+        raise NothingToState(bank)
+    return BankStatement(
+        issuer=ISSUER, bank=bank_names(session)[bank], serial=f"DZ-{bank}-{first:%Y%m%d}-{last:%Y%m%d}", first_day=first,
+        last_day=last, reply_by=working_days_after(last, REPLY_WITHIN_WORKING_DAYS), summary=tuple(rows), loans=tuple(sheets),
+        demo=any("演示" in book.name for book in mine),
+    )  # fmt: skip
+
+
+def voucher(session: Session, book: BookCode, reference: str) -> Voucher:
+    """Return the figures of a voucher."""
+    found = book_named(session, book)
+    stored = entry_referenced(session, found.id, reference)
+    titles = account_titles(session, found.id)
+    lines = [
+        VoucherLine(
+            narration=stored.entry.narration, account=p.account, title=titles[p.account],
+            debit_fen=p.fen if p.side is Side.DEBIT else 0, credit_fen=p.fen if p.side is Side.CREDIT else 0,
+        )
+        for p in stored.entry.postings
+    ]  # fmt: skip
+    return Voucher(
+        book=found.name, day=stored.entry.value_date, word=stored.entry.word, number=stored.number, lines=tuple(lines),
+        attachments=0, maker=stored.entry.maker, checker=stored.entry.checker, demo="演示" in found.name,
+    )  # fmt: skip
+
+
+def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first: date, last: date) -> LoanSheet:
+    moved = sorted(_lines(life), key=lambda line: line[0])
+    opening = sum(principal for day, _, principal, *_ in moved if day < first)
+    balance, lines = opening, []
+    for day, kind, principal, interest, days, product in moved:
+        if first <= day <= last:
+            balance += principal
+            lines.append(
+                StatementLine(
+                    day=day, kind=kind, principal_fen=principal, interest_fen=interest, days=days, product_fen=product,
+                    balance_fen=balance,
+                )
+            )  # fmt: skip
+    unpaid = sum(charge.unpaid_fen for charge in life.charges)
+    accruing = life.standing.state is State.ACCRUING
+    final = life.instalments[-1].instalment.nominal if life.instalments else contract.terms.maturity
+    bullet = contract.terms.method is Method.BULLET
+    rate = contract.terms.rates[-1].rate_ppb
+    return LoanSheet(
+        county=county, borrower=masked_name(person.name), id_number=person.id_masked, contract=contract.contract,
+        product=product_name(contract.product), drawn_on=contract.terms.drawn_on, maturity=contract.terms.maturity,
+        extended_to=final if bullet and final > contract.terms.maturity else None, rate_ppb=rate,
+        penalty_ppb=rate * contract.terms.penalty_percent // 100, method=METHODS[contract.terms.method], opening_fen=opening,
+        lines=tuple(lines), unpaid_on_fen=unpaid if accruing else 0, unpaid_off_fen=0 if accruing else unpaid,
+        risk_class=risk_class(life.standing.days_past_due(last)), closing_fen=balance,
+    )  # fmt: skip
+
+
+def _lines(life: Life) -> Iterator[tuple[date, str, int, int, int | None, int | None]]:
+    """Yield (day, kind, principal, interest, days, 积数) of all that a statement prints of a life."""
+    for movement in life.movements:
+        match movement:
+            case LoanPaidOut():
+                yield movement.value_date, "放款", movement.fen, 0, None, None
+            case LoanTakenOver():
+                yield movement.value_date, "转入", movement.principal_fen, movement.unpaid.total_fen, None, None
+            case PaidIn():
+                principal = movement.overdue_fen + movement.normal_fen
+                if movement.paid.total_fen:
+                    yield movement.value_date, "收息", 0, -movement.paid.total_fen, None, None
+                if principal:
+                    yield movement.value_date, "还本", -principal, 0, None, None
+            case LoanWrittenOff():
+                yield movement.value_date, "核销", -movement.principal_fen, -movement.unpaid.total_fen, None, None
+            case _:
+                continue
+    for charge in life.charges:
+        if charge.whole_units:
+            days, product = _product(life, charge)
+            yield charge.end - DAY, CHARGES[charge.kind], 0, charge.whole_fen, days, product
+            if charge.gov_fen:
+                yield charge.end - DAY, "贴息", 0, -charge.gov_fen, None, None
+
+
+def _product(life: Life, charge: Charge) -> tuple[int, int]:
+    """Return a charge's days and 积数 (fen · days) from its streams."""
+    lines = [line for line in life.streams if line.kind is charge.kind]
+    return (charge.end - charge.start).days, sum(line.base_fen * line.days(charge.start, charge.end) for line in lines)
+
+
+def _charged(life: Life, first: date, last: date) -> tuple[int, int]:
+    """Return (borrower's, government's) interest charged in a period."""
+    mine = [charge for charge in life.charges if charge.whole_units and first <= charge.end - DAY <= last]
+    government = sum(charge.gov_fen for charge in mine)
+    return sum(charge.whole_fen for charge in mine) - government, government
+
+
+def _summary(county: str, product: str, members: Sequence[tuple[LoanSheet, tuple[int, int]]]) -> SummaryRow:
+    sheets = [sheet for sheet, _ in members]
+    moved = [line.principal_fen for sheet in sheets for line in sheet.lines]
+    return SummaryRow(
+        county=county, product=product, loans=len(sheets), opening_fen=sum(sheet.opening_fen for sheet in sheets),
+        disbursed_fen=sum(fen for fen in moved if fen > 0), repaid_fen=-sum(fen for fen in moved if fen < 0),
+        closing_fen=sum(sheet.closing_fen for sheet in sheets), borrower_interest_fen=sum(b for _, (b, _) in members),
+        government_interest_fen=sum(g for _, (_, g) in members),
+    )  # fmt: skip
