@@ -281,13 +281,14 @@ def _print_status(found: Status, *, assumed: bool) -> None:
     out.print(
         f"{found.households} households; {found.loans} loans, {found.loans_open} open, {found.loans_overdue} overdue, "
         f"{found.loans_non_accrual} non-accrual; claims paid {yuan(found.claims_paid_fen)}, recovered "
-        f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income {yuan(found.solar_received_fen)} yuan."
+        f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income "
+        f"{yuan(found.solar_received_fen)} yuan."
     )
     if assumed:
         out.print(
-            "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: the split "
-            f"{yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, people, terms "
-            "and lives (演示数据)."
+            "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: "
+            f"the split {yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, "
+            "people, terms and lives (演示数据)."
         )
 
 

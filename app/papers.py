@@ -33,6 +33,8 @@ ISSUER = "滨州市财政局（演示）"
 METHODS = {Method.BULLET: "按季付息到期还本", Method.EQUAL_PRINCIPAL: "宽限后按季等额本金"}
 CHARGES = {StreamKind.CONTRACT: "结息", StreamKind.PENALTY: "罚息", StreamKind.COMPOUND: "复利"}
 REPLY_WITHIN_WORKING_DAYS = 10
+Line = tuple[date, str, int, int, int | None, int | None]
+"""What a statement prints of a life: day, kind, principal, interest, days, 积数."""
 
 
 def write_statement(system: System, bank: str, first: date, last: date, folder: Path) -> Path:
@@ -114,7 +116,7 @@ def voucher(session: Session, book: BookCode, reference: str) -> Voucher:
 
 
 def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first: date, last: date) -> LoanSheet:
-    moved = sorted(_lines(life), key=lambda line: line[0])
+    moved = sorted([*_interest_lines(life), *_money_lines(life)], key=lambda line: line[0])
     opening = sum(principal for day, _, principal, *_ in moved if day < first)
     balance, lines = opening, []
     for day, kind, principal, interest, days, product in moved:
@@ -141,8 +143,7 @@ def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first:
     )  # fmt: skip
 
 
-def _lines(life: Life) -> Iterator[tuple[date, str, int, int, int | None, int | None]]:
-    """Yield (day, kind, principal, interest, days, 积数) of all that a statement prints of a life."""
+def _money_lines(life: Life) -> Iterator[Line]:
     for movement in life.movements:
         match movement:
             case LoanPaidOut():
@@ -159,6 +160,9 @@ def _lines(life: Life) -> Iterator[tuple[date, str, int, int, int | None, int | 
                 yield movement.value_date, "核销", -movement.principal_fen, -movement.unpaid.total_fen, None, None
             case _:
                 continue
+
+
+def _interest_lines(life: Life) -> Iterator[Line]:
     for charge in life.charges:
         if charge.whole_units:
             days, product = _product(life, charge)

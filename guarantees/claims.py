@@ -15,6 +15,7 @@ from guarantees.queries import Claim, available_fen, claims, pools
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import Book
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, merged
+from ledger.money import yuan
 from ledger.posting import post_many, take_sequence
 from loans import servicing
 from loans.contract import Contract
@@ -54,7 +55,8 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     one = mine[place]
     if (one.book.id, number) in claims(session):
         return claims(session)[(one.book.id, number)]
-    if any((c.loan_book_id, c.loan_id) == contract.key and not c.cancelled for c in claims(session).values()):
+    known = claims(session).values()
+    if any((c.loan_book_id, c.loan_id) == contract.key and not c.cancelled for c in known):
         raise ClaimRefused(number, f"借据 {contract.contract} 已申请过代偿")
     life = lives(session, [contract.key], horizon_now(session))[contract.key]
     past_due = life.standing.days_past_due(day)
@@ -168,7 +170,7 @@ def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, a
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     due = one.shared_fen - one.passed_fen
     if not 0 < fen <= due:
-        raise ClaimRefused(one.number, f"应划回 {due / 100:.2f} 元，申报 {fen / 100:.2f} 元")
+        raise ClaimRefused(one.number, f"应划回 {yuan(due)} 元，申报 {yuan(fen)} 元")
     _record(session, one.pool, one.number, "passed", day, fen, actor, f"/{reference}")
     lines = entries.recovery_passed(fen, loan.dimensions)
     _post(session, loan.book, one.number, f"passed/{reference}", day, "划回追偿款", lines, actor)
@@ -244,7 +246,7 @@ def _post(
     """Post one entry of a claim in one of its books; all entries of a step are linked by its event."""
     event = f"claim/{number}/{step}"
     entry = JournalEntry(
-        book=book, reference=event, kind=f"guarantees.{step.split('/', maxsplit=1)[0]}", value_date=day, narration=f"{narration} {number}",
-        postings=lines, event=event, maker=actor,
+        book=book, reference=event, kind=f"guarantees.{step.partition('/')[0]}", value_date=day,
+        narration=f"{narration} {number}", postings=lines, event=event, maker=actor,
     )  # fmt: skip
     post_many(session, [entry])

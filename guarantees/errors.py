@@ -1,5 +1,7 @@
 """Refusals of the compensation pools; staff read them, so they are in Chinese."""
 
+from ledger.money import yuan
+
 
 class GuaranteeError(Exception):
     """The base of every refusal of the pools."""
@@ -19,7 +21,7 @@ class CapacityExceeded(GuaranteeError):
     def __init__(self, county: str, bank: str, wanted_fen: int, room_fen: int) -> None:
         self.county, self.bank, self.wanted_fen, self.room_fen = county, bank, wanted_fen, room_fen
         super().__init__(
-            f"{county}/{bank} 风险补偿金：本批 {wanted_fen / 100:.2f} 元，可用额度 {room_fen / 100:.2f} 元，超过放大倍数上限"
+            f"{county}/{bank} 风险补偿金：本批 {yuan(wanted_fen)} 元，可用额度 {yuan(room_fen)} 元，超过放大倍数上限"
         )
 
 

@@ -38,25 +38,18 @@ def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ..
     Raises:
         BadChart: no such file, wrong columns, a code twice, or a pair or closing account that is not there.
     """
-    path = folder / f"{name}.csv"
-    if not path.exists():
-        raise BadChart(name, "there is no such file")
-    with path.open(encoding="utf-8", newline="") as file:
-        reader = csv.DictReader(file)
-        if reader.fieldnames != COLUMNS:
-            raise BadChart(name, f"columns must be {COLUMNS}")
-        accounts = {}
-        for row in reader:
-            if book_kind not in row["books"].split():
-                continue
-            if row["code"] in accounts:
-                raise BadChart(name, f"{row['code']} stands twice")
-            if row["side"] not in ("D", "C", "B"):
-                raise BadChart(name, f"{row['code']}: side must be D, C or B")
-            accounts[row["code"]] = Account(
-                code=row["code"], title=row["title"], side=row["side"],
-                pair=row["pair"] or None, closes_to=row["closes_to"] or None,
-            )  # fmt: skip
+    accounts: dict[str, Account] = {}
+    for row in _rows(name, folder):
+        if book_kind not in row["books"].split():
+            continue
+        if row["code"] in accounts:
+            raise BadChart(name, f"{row['code']} stands twice")
+        if row["side"] not in ("D", "C", "B"):
+            raise BadChart(name, f"{row['code']}: side must be D, C or B")
+        accounts[row["code"]] = Account(
+            code=row["code"], title=row["title"], side=row["side"],
+            pair=row["pair"] or None, closes_to=row["closes_to"] or None,
+        )  # fmt: skip
     for account in accounts.values():
         for other in (account.pair, account.closes_to):
             if other is not None and other not in accounts:
@@ -64,3 +57,14 @@ def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ..
     if not accounts:
         raise BadChart(name, f"has no accounts for a book of kind {book_kind}")
     return tuple(sorted(accounts.values(), key=lambda account: account.code))
+
+
+def _rows(name: str, folder: Path) -> list[dict[str, str]]:
+    path = folder / f"{name}.csv"
+    if not path.exists():
+        raise BadChart(name, "there is no such file")
+    with path.open(encoding="utf-8", newline="") as file:
+        reader = csv.DictReader(file)
+        if reader.fieldnames != COLUMNS:
+            raise BadChart(name, f"columns must be {COLUMNS}")
+        return list(reader)

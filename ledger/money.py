@@ -55,3 +55,9 @@ def parse_yuan(text: str) -> int:
         raise NotMoney(text, "金额超过两位小数")
     fen = int(whole) * 100 + int(decimals[:2].ljust(2, "0"))
     return -fen if sign else fen
+
+
+def percent(ppb: int) -> str:
+    """Return a yearly rate as people read it, exactly and with at least two decimals: 43,500,000 ppb is '4.35%'."""
+    sign, (whole, rest) = "-" if ppb < 0 else "", divmod(abs(ppb), PPB // 100)
+    return f"{sign}{whole}.{f'{rest:07d}'.rstrip('0').ljust(2, '0')}%"

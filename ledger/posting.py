@@ -78,7 +78,7 @@ def take_sequence(session: Session, counts: Mapping[int, int]) -> dict[int, int]
     if not counts:
         return {}
     rows = session.execute(_TAKE_SEQUENCE, {"books": list(counts), "counts": list(counts.values())})
-    return {book_id: first for book_id, first in rows}
+    return dict(rows.tuples().all())
 
 
 def _columns(entries: Sequence[JournalEntry], ids: dict[str, int]) -> list[list[object]]:

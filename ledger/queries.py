@@ -94,7 +94,10 @@ def turnovers(
             values[name] = value
     join = "JOIN ledger.journal_entry e USING (book_id, seq)" if entry_kinds is not None else ""
     if up_to_seq is not None:
-        join += " JOIN unnest(CAST(:known_books AS bigint[]), CAST(:known_seqs AS bigint[])) AS k (book_id, seq) ON k.book_id = p.book_id AND p.seq <= k.seq"
+        join += (
+            " JOIN unnest(CAST(:known_books AS bigint[]), CAST(:known_seqs AS bigint[])) AS k (book_id, seq)"
+            " ON k.book_id = p.book_id AND p.seq <= k.seq"
+        )
         values["known_books"], values["known_seqs"] = list(up_to_seq), list(up_to_seq.values())
     columns = ", ".join(["p.book_id", "p.account", *(f"p.{name}" for name in by)])
     rows = session.execute(

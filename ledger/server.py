@@ -232,7 +232,7 @@ def _launch(layout: Layout) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         with log_path.open("ab") as log:
-            process = subprocess.Popen(  # type: ignore[call-overload]  # noqa: S603
+            process = subprocess.Popen(  # noqa: S603 - as above
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,

@@ -74,11 +74,13 @@ class Accrued:
 
 _LIVE = """
 SELECT book_id, product, county, kind, state,
-       sum(whole * days) AS whole, sum(gov * days) AS gov, sum(whole * tonight) AS whole_tonight, sum(gov * tonight) AS gov_tonight
+       sum(whole * days) AS whole, sum(gov * days) AS gov,
+       sum(whole * tonight) AS whole_tonight, sum(gov * tonight) AS gov_tonight
   FROM (
     SELECT s.book_id, s.product, s.county, s.kind, s.state,
            s.base_fen::numeric * s.rate_ppb AS whole, s.base_fen::numeric * s.gov_ppb AS gov,
-           greatest(0, least(s.end_date, CAST(:until AS date)) - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
+           greatest(0, least(s.end_date, CAST(:until AS date))
+                       - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
            CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN 1 ELSE 0 END AS tonight
       FROM loans.stream s
       LEFT JOIN loans.charged_until x

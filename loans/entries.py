@@ -36,7 +36,7 @@ def income_account(kind: StreamKind, payer: str) -> str:
 
 
 @singledispatch
-def postings(movement: moved.Movement, loan: Dimensions) -> tuple[Posting, ...]:
+def postings(movement: moved.Movement, loan: Dimensions) -> tuple[Posting, ...]:  # noqa: ARG001 - the registered ones use it
     """Return the postings of a movement in its loan book; `loan` names product, county and loan.
 
     Raises:

@@ -2,6 +2,8 @@
 
 from datetime import date
 
+from ledger.money import yuan
+
 
 class LoanError(Exception):
     """The base of every refusal of the loan package."""
@@ -45,7 +47,7 @@ class CapExceeded(LoanError):
     def __init__(self, household: str, product: str, held_fen: int, asked_fen: int, cap_fen: int) -> None:
         self.household, self.product = household, product
         super().__init__(
-            f"户 {household}：{product} 余额 {held_fen / 100:.2f} 元，本次 {asked_fen / 100:.2f} 元，超过每户上限 {cap_fen / 100:.2f} 元"
+            f"户 {household}：{product} 余额 {yuan(held_fen)} 元，本次 {yuan(asked_fen)} 元，超过每户上限 {yuan(cap_fen)} 元"
         )
 
 

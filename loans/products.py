@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from ledger.calendar import add_months
+from ledger.money import percent, yuan
 from loans.errors import BadTerms, UnknownProduct
 from loans.terms import CompoundBase, LoanTerms, Method, RateStep
 
@@ -45,11 +46,11 @@ class Product:
             BadTerms: amount, term or rate outside the product.
         """
         if principal_fen > self.cap_fen:
-            raise BadTerms(f"金额 {principal_fen / 100:.2f} 元超过{self.name}上限 {self.cap_fen / 100:.2f} 元")
+            raise BadTerms(f"金额 {yuan(principal_fen)} 元超过{self.name}上限 {yuan(self.cap_fen)} 元")
         if maturity > add_months(drawn_on, self.max_months):
             raise BadTerms(f"期限超过{self.name}最长 {self.max_months} 个月")
         if rate_ppb > self.max_rate_ppb:
-            raise BadTerms(f"年利率 {rate_ppb / 10_000_000:.4g}% 超过{self.name}上限 {self.max_rate_ppb / 10_000_000:.4g}%")
+            raise BadTerms(f"年利率 {percent(rate_ppb)} 超过{self.name}上限 {percent(self.max_rate_ppb)}")
         return LoanTerms(
             product=self.code,
             principal_fen=principal_fen,

@@ -128,8 +128,8 @@ def stored_rows(
     """Return (row id, content) of the rows known now, by loan."""
     found: dict[Key, list[tuple[int, Row]]] = {}
     for row in live_rows(session, projection.table.name, projection.columns, list(keys)):
-        book_id, loan_id, row_id, *content = row
-        found.setdefault((book_id, loan_id), []).append((row_id, tuple(content)))
+        values: Row = tuple(row)
+        found.setdefault((values[0], values[1]), []).append((values[2], values[3:]))
     return found
 
 

@@ -26,8 +26,8 @@ SELECT s.book_id, sum(CASE WHEN s.state = 'accruing' THEN s.principal_fen - s.ov
 """
 
 _UNPAID = """
-SELECT c.book_id, c.kind, sum(CASE WHEN s.state = 'accruing' THEN c.whole_fen - c.gov_fen - c.paid_fen ELSE 0 END)::bigint AS borrower,
-       sum(c.gov_fen)::bigint AS government
+SELECT c.book_id, c.kind, sum(c.gov_fen)::bigint AS government,
+       sum(CASE WHEN s.state = 'accruing' THEN c.whole_fen - c.gov_fen - c.paid_fen ELSE 0 END)::bigint AS borrower
   FROM loans.charge c JOIN loans.standing s USING (book_id, loan_id)
  WHERE c.known_to_seq IS NULL AND s.known_to_seq IS NULL GROUP BY c.book_id, c.kind
 """

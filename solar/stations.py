@@ -54,7 +54,8 @@ def register(session: Session, wanted: Sequence[Station]) -> int:
             [
                 {
                     "book_id": one.book.id, "meter": one.meter, "household": one.household, "loan_book_id": one.loan_book_id,
-                    "loan_id": one.loan_id, "watts": one.watts, "connected_on": one.connected_on, "loan_percent": one.loan_percent,
+                    "loan_id": one.loan_id, "watts": one.watts, "connected_on": one.connected_on,
+                    "loan_percent": one.loan_percent,
                 }
                 for one in fresh
             ],

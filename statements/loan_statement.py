@@ -3,11 +3,11 @@
 from itertools import chain
 from pathlib import Path
 
-from ledger.money import yuan
+from ledger.money import percent, yuan
 from statements.figures import INCREASES, BankStatement, LoanSheet, StatementLine
 from statements.page import A4, BODY, HEADING, SMALL, TITLE, Align, Ink, Paper
 from statements.table import Carry, Cell, Column, Table
-from statements.words import in_words, long_date, percent
+from statements.words import in_words, long_date
 
 LEFT, RIGHT, TOP, BOTTOM = 15.0, 195.0, 24.0, 279.0
 """The frame of the content, in millimetres."""

@@ -10,7 +10,6 @@ from datetime import date
 _DIGITS = "零壹贰叁肆伍陆柒捌玖"
 _PLACES = ((1000, "仟"), (100, "佰"), (10, "拾"), (1, ""))
 _WAN, _YI = 10_000, 100_000_000
-_PERCENT_PPB = 10_000_000
 
 
 def in_words(fen: int) -> str:
@@ -24,12 +23,6 @@ def in_words(fen: int) -> str:
     elif yuan and odd_fen:
         words += "零"
     return words + (_DIGITS[odd_fen] + "分" if odd_fen else "整")
-
-
-def percent(ppb: int) -> str:
-    """Return a rate in whole parts per billion as per cent, exactly: 43,500,000 is '4.35%'."""
-    sign, (whole, rest) = "-" if ppb < 0 else "", divmod(abs(ppb), _PERCENT_PPB)
-    return f"{sign}{whole}.{f'{rest:07d}'.rstrip('0').ljust(2, '0')}%"
 
 
 def long_date(day: date) -> str:

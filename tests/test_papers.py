@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.money import yuan
+from ledger.money import percent, yuan
 from statements.errors import (
     FontRefused,
     MissingGlyph,
@@ -28,7 +28,7 @@ from statements.figures import BankStatement, LoanSheet, StatementLine, SummaryR
 from statements.loan_statement import render_bank_statement
 from statements.page import face
 from statements.voucher import render_voucher
-from statements.words import in_words, long_date, percent
+from statements.words import in_words, long_date
 
 ROOT = Path(__file__).parent.parent
 DIGITS = "零壹贰叁肆伍陆柒捌玖"

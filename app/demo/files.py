@@ -130,8 +130,9 @@ def _draw_row(place: Place, drawn: date) -> dict[str, object]:
 
 def _loan_row(loan: DemoLoan) -> dict[str, object]:
     return {
-        "县区": loan.place.name, "银行代码": loan.place.bank, "借据号": loan.contract, "产品": loan.product, "借款人": loan.borrower,
-        "证件号码": loan.borrower_id, "建档立卡号": loan.household, "金额(元)": loan.yuan, "年利率(%)": loan.rate,
+        "县区": loan.place.name, "银行代码": loan.place.bank, "借据号": loan.contract, "产品": loan.product,
+        "借款人": loan.borrower, "证件号码": loan.borrower_id, "建档立卡号": loan.household,
+        "金额(元)": loan.yuan, "年利率(%)": loan.rate,
         "放款日期": loan.drawn_on, "到期日期": loan.maturity, "用途": loan.purpose,
     }  # fmt: skip
 

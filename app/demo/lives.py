@@ -43,7 +43,7 @@ def acts(loan: DemoLoan, number: int) -> Iterator[Act]:
         case "extended" if loan.acts_on is not None:
             yield from _extended(loan, terms, events, loan.acts_on)
         case "defaulted":
-            yield from _defaulted(loan, terms, events, number)
+            yield from _defaulted(loan, number)
         case "payer" | "late payer":
             yield from _interest_payments(loan, terms, events, 15 if loan.ending == "late payer" else 0)
         case _:
@@ -101,7 +101,7 @@ def _extended(loan: DemoLoan, terms: LoanTerms, events: list[LoanEvent], day: da
         yield _repaid(loan, "2", due, payoff(terms, [*events, extended], due))
 
 
-def _defaulted(loan: DemoLoan, terms: LoanTerms, events: list[LoanEvent], number: int) -> Iterator[Act]:
+def _defaulted(loan: DemoLoan, number: int) -> Iterator[Act]:
     """More than 90 days past due: a claim, in most cases a part recovered, in some the rest given up."""
     filed = following_working_day(loan.maturity + timedelta(days=100))
     approved, paid = working_days_after(filed, 5), working_days_after(filed, 8)

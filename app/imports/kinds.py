@@ -161,7 +161,8 @@ def _fund_receipts(session: Session, desk: Desk, records: Sequence[Record]) -> M
         made.append(
             JournalEntry(
                 book=book.code, reference=f"fund/{r[SERIAL]}", kind="fund.contributed", value_date=r[DAY],
-                narration=r["摘要"] or "财政拨入专项资金", postings=guarantee_entries.contributed(r[AMOUNT], dims), maker=desk.actor,
+                narration=r["摘要"] or "财政拨入专项资金", maker=desk.actor,
+                postings=guarantee_entries.contributed(r[AMOUNT], dims),
             )
         )  # fmt: skip
     post_many(session, made)
@@ -245,7 +246,7 @@ def _settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     return [{"meter": r["电表号"], "month": r["月份"].isoformat()} for r in records]
 
 
-def _claims(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+def _claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     look = _Lookup(session, records)
     for r in records:
         contract = look.contract(r, r[DAY])
@@ -326,7 +327,8 @@ _ALL = (
         kind="fund-receipts", title="资金到账", unique=(COUNTY, SERIAL), apply=_fund_receipts, undo=_undo_fund_receipts,
         columns=(
             *_PLACE, Column("资金", one_of({"风险补偿金": BookKind.COMPENSATION, "贴息资金": BookKind.SUBSIDY})),
-            Column(SERIAL, text_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell), Column("摘要", text_cell, required=False),
+            Column(SERIAL, text_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
+            Column("摘要", text_cell, required=False),
         ),
     ),
     Importer(
@@ -334,7 +336,8 @@ _ALL = (
         undo=_not_as_a_whole("再贷款"),
         columns=(
             *_PLACE, Column("借款编号", text_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
-            Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell), Column("到期日", date_cell),
+            Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
+            Column("到期日", date_cell),
         ),
     ),
     Importer(
