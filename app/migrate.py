@@ -9,9 +9,17 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-import solar.tables  # noqa: F401 - importing the tables fills the metadata
+import app.tables
+import guarantees.tables
+import ledger.tables
+import loans.tables
+import registry.tables
+import scheduling.tables
+import solar.tables
 from ledger.db import OWNER_ROLE, SCHEMAS, engine_as, ensure_roles, metadata
 
+PACKAGES = (ledger, registry, loans, guarantees, solar, scheduling, app)
+"""Whose tables fill the metadata when they are imported."""
 METADATA = metadata
 LOCK = 0x66_75_70_69_6E
 

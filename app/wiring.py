@@ -28,7 +28,7 @@ from ledger.ties import Check
 from loans import accrual, ageing, relending, settlement
 from loans.disbursement import DisbursementCheck
 from registry.cipher import Cipher, load_cipher
-from scheduling.close import Step, last_closed
+from scheduling.close import Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def night_steps() -> tuple[Step, ...]:
 def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
-    yield from loans.ties.checks(session, last_closed(session))
+    yield from loans.ties.checks(session)
     yield from guarantees.ties.checks(session)
     yield from solar.ties.checks(session)
 

@@ -47,7 +47,7 @@ def parse_yuan(text: str) -> int:
         NotMoney: not a plain decimal number, or more than two decimals.
     """
     cleaned = text.strip().removeprefix("¥").strip()
-    match = re.fullmatch(r"(-?)(\d{1,3}(?:,\d{3})+|\d+)(?:\.(\d+))?", cleaned)
+    match = re.fullmatch(r"(-?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?", cleaned)
     if match is None:
         raise NotMoney(text, "不是金额")
     sign, whole, decimals = match[1], match[2].replace(",", ""), match[3] or ""

@@ -78,7 +78,7 @@ def take_sequence(session: Session, counts: Mapping[int, int]) -> dict[int, int]
     if not counts:
         return {}
     rows = session.execute(_TAKE_SEQUENCE, {"books": list(counts), "counts": list(counts.values())})
-    return dict(rows.tuples().all())
+    return {row.book_id: row.first_seq for row in rows}
 
 
 def _columns(entries: Sequence[JournalEntry], ids: dict[str, int]) -> list[list[object]]:

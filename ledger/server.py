@@ -42,8 +42,8 @@ SETTINGS = {
 }
 START_SECONDS = 60
 STOP_SECONDS = 60
-_CHILDREN: list[subprocess.Popen[bytes]] = []
-"""Servers that this process started: their parent must live to reap them."""
+_CHILDREN: dict[Path, subprocess.Popen[bytes]] = {}
+"""Servers that this process started, by their data: who starts one must reap it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +226,7 @@ def _initialise(layout: Layout) -> None:
 
 def _launch(layout: Layout) -> None:
     """Start the server and wait until it answers; one that was just killed may need a moment to let go of its memory."""
+    _forget_zombie(layout)
     log_path = layout.locks / "postgres.log"
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
     command = [str(layout.binaries / "postgres"), "-D", str(layout.data), "-k", str(layout.socket), *settings]
@@ -243,13 +244,28 @@ def _launch(layout: Layout) -> None:
             )
         while process.poll() is None and time.monotonic() < deadline:
             if _answers(layout, "postgres"):
-                _CHILDREN.append(process)
+                _CHILDREN[layout.data] = process
                 return
             time.sleep(0.03)
         if time.monotonic() >= deadline:
             tail = log_path.read_text(errors="replace")[-1500:]
             raise ServerFailed(f"no answer within {START_SECONDS} s; its log {log_path} ends:\n{tail}")
         time.sleep(0.2)
+
+
+def _forget_zombie(layout: Layout) -> None:
+    """Remove the pid file of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
+    pid_file = layout.data / "postmaster.pid"
+    child = _CHILDREN.pop(layout.data, None)
+    if child is not None:
+        child.poll()
+    try:
+        pid = pid_file.read_text().split()[0]
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return
+    if state == "Z":
+        pid_file.unlink()
 
 
 def _stop(layout: Layout) -> None:
@@ -262,9 +278,9 @@ def _stop(layout: Layout) -> None:
     deadline = time.monotonic() + STOP_SECONDS
     while pid_file.exists() and time.monotonic() < deadline:
         time.sleep(0.02)
-    for child in _CHILDREN:
+    child = _CHILDREN.pop(layout.data, None)
+    if child is not None:
         child.wait(timeout=STOP_SECONDS)
-    _CHILDREN.clear()
 
 
 def _connect(layout: Layout, database: str) -> psycopg.Connection[tuple[object, ...]]:

@@ -168,13 +168,17 @@ class _Replay:
         for kind, due, fen in event.unpaid:
             until = event.charged_until
             self.debt.charges.append(Charge(StreamKind(kind), until, until, due, fen, 0, 0, 0, 0, self.state))
-            self._visit_on(max(due, event.value_date))
+            if due >= event.value_date:
+                self._visit_on(due)
         for lines in self.lines.values():
             lines.charged_until = event.charged_until
         self.exceptions[StreamKind.CONTRACT] = event.charged_until
         self.movements.append(
             moved.LoanTakenOver(value_date=event.value_date, principal_fen=event.principal_fen, unpaid=self.debt.unpaid())
         )
+        fallen = self.debt.age(event.value_date - DAY)
+        if fallen:
+            self.movements.append(moved.FellOverdue(value_date=event.value_date, fen=fallen, state=self.state))
         self._run_on(event.charged_until)
 
     def _begin(self, day: date, already_paid: int) -> None:
@@ -332,7 +336,7 @@ class _Replay:
 
     def _age(self, day: date) -> None:
         """What was due and is unpaid at the close of a day becomes overdue from that day on; after 90 days, non-accrual."""
-        if self.state is State.WRITTEN_OFF:
+        if self.state is State.WRITTEN_OFF or not self.debt.instalments:
             return
         fallen = self.debt.age(day)
         if fallen:

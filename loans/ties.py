@@ -38,8 +38,9 @@ def principal_checks(session: Session) -> Iterator[Check]:
     yield from _principal(session, books(session, BookKind.LOANS))
 
 
-def checks(session: Session, closed: date | None) -> Iterator[Check]:
-    """Yield the loan books' checks as of the last closed date (None before the first)."""
+def checks(session: Session) -> Iterator[Check]:
+    """Yield the loan books' checks; accrued interest is as of the last night that accrued."""
+    closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
     mine = books(session, BookKind.LOANS)
     yield from _principal(session, mine)
     yield from _charged(session, mine)

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app import wiring
 from app.migrate import migrate
+from ledger import server
 from ledger.books import Book, BookKind, open_book
 from ledger.db import APP_ROLE, engine_as
 from ledger.journal import BookCode
@@ -29,8 +30,15 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     if given:
         yield given
         return
-    with embedded(tmp_path_factory.mktemp("server")) as url:
+    folder = tmp_path_factory.mktemp("server")
+    with embedded(folder) as url:
         yield url
+    forget(folder)
+
+
+def forget(folder: Path) -> None:
+    """Remove an embedded server's data wherever they lie."""
+    shutil.rmtree(server._layout(folder).data, ignore_errors=True)
 
 
 def fresh_database(server_url: str, name: str) -> str:

@@ -1,0 +1,127 @@
+"""Foreign engines as judges: what fupin exports, hledger, ledger and beancount must read the same, to the fen."""
+
+import csv
+import io
+import subprocess
+from datetime import date
+from pathlib import Path
+
+import pytest
+from conftest import needs
+from sqlalchemy.orm import Session
+from test_loan_life import bullet_loan, close_nights
+
+from app import wiring
+from ledger import interchange
+from ledger.books import Book, books
+from ledger.journal import JournalEntry, credit, debit
+from ledger.money import decimal_yuan, parse_yuan
+from ledger.posting import post, post_many
+from ledger.queries import trial_balance
+from ledger.reversal import reverse
+from loans.events import Repaid
+
+
+@pytest.fixture
+def journal(session: Session, city: dict[str, Book]) -> Session:
+    """Books with some life in them: a fund, a loan through its nights, a red reversal, awkward text."""
+    rcf, lb = city["RCF"], city["LB"]
+    lines = (debit("1004", 500_000_00), credit("4007.01", 500_000_00))
+    post_many(
+        session,
+        [
+            JournalEntry(book=rcf.code, reference=f'fund/{n}"; x', kind="fund", value_date=date(2017, 1, 2), narration=n, postings=lines)
+            for n in ('拨入 "专项" 资金', "a;b|c", "plain")
+        ],
+    )  # fmt: skip
+    reverse(session, rcf.code, 'fund/plain"; x', date(2017, 1, 3), "t", "重复")
+    bullet_loan(session, lb, date(2017, 1, 2), 5_000_000, [Repaid(reference="r", value_date=date(2017, 1, 2), fen=1)])
+    close_nights(session, date(2017, 1, 1), date(2017, 3, 25))
+    return session
+
+
+def expected(session: Session) -> dict[str, int]:
+    return {f"{line.book}:{line.account}": line.turnover.balance_fen for line in trial_balance(session)}
+
+
+def write(tmp_path: Path, name: str, pieces) -> Path:
+    path = tmp_path / name
+    path.write_text("".join(pieces), encoding="utf-8")
+    return path
+
+
+def test_hledger_and_fupin_have_the_same_trial_balance(journal: Session, tmp_path: Path) -> None:
+    hledger = needs("hledger")
+    path = write(tmp_path, "j.hledger", interchange.hledger(journal, books(journal)))
+    subprocess.run([hledger, "-f", path, "check"], check=True)
+    output = subprocess.run(
+        [hledger, "-f", path, "bal", "-E", "-N", "--flat", "-O", "csv"], check=True, capture_output=True, text=True
+    ).stdout
+    found = {row["account"]: parse_yuan(row["balance"].removesuffix(" CNY")) for row in csv.DictReader(io.StringIO(output))}
+    assert found == expected(journal)
+
+
+def test_ledger_and_fupin_have_the_same_trial_balance(journal: Session, tmp_path: Path) -> None:
+    ledger = needs("ledger")
+    path = write(tmp_path, "j.ledger", interchange.hledger(journal, books(journal)))
+    output = subprocess.run(
+        [ledger, "-f", path, "bal", "--flat", "--empty", "--no-total", "--format", "%(account)\t%(quantity(total))\n"],
+        check=True, capture_output=True, text=True,
+    ).stdout  # fmt: skip
+    found = {name: parse_yuan(amount) for name, amount in (line.split("\t") for line in output.splitlines() if line)}
+    assert found == expected(journal)
+
+
+def test_beancount_finds_nothing_and_has_the_same_balances(journal: Session, tmp_path: Path) -> None:
+    from beancount import loader
+    from beancount.core import realization
+
+    path = write(tmp_path, "j.beancount", interchange.beancount(journal, books(journal)))
+    loaded, errors, _ = loader.load_file(str(path))
+    assert not errors
+    real = realization.realize(loaded)
+    found = {}
+    for account in realization.iter_children(real, leaf_only=True):
+        _, book, code = account.account.split(":")
+        units = account.balance.get_currency_units("CNY").number
+        found[f"{book}:{code.replace('-', '.')}"] = int(units * 100)
+    assert {k: v for k, v in found.items() if k in expected(journal)} == expected(journal)
+
+
+def test_one_fen_changed_is_caught_by_all_three(journal: Session, tmp_path: Path) -> None:
+    from beancount import loader
+
+    text = "".join(interchange.hledger(journal, books(journal)))
+    wrong = write(tmp_path, "wrong.hledger", [text.replace("  50000.00 CNY", "  50000.01 CNY", 1)])
+    for program, arguments in ((needs("hledger"), ["check"]), (needs("ledger"), ["bal"])):
+        assert subprocess.run([program, "-f", wrong, *arguments], capture_output=True, check=False).returncode != 0
+    text = "".join(interchange.beancount(journal, books(journal)))
+    wrong = write(tmp_path, "wrong.beancount", [text.replace("  50000.00 CNY", "  50000.01 CNY", 1)])
+    assert loader.load_file(str(wrong))[1]
+
+
+def test_csv_has_every_posting_and_the_same_bytes_twice(journal: Session) -> None:
+    first, second = ("".join(interchange.rows(journal, books(journal))) for _ in range(2))
+    assert first == second
+    sums: dict[str, int] = {}
+    for row in csv.DictReader(io.StringIO(first)):
+        sign = 1 if row["side"] == "借" else -1
+        key = f"{row['book']}:{row['account']}"
+        sums[key] = sums.get(key, 0) + sign * parse_yuan(row["amount"])
+    assert sums == expected(journal)
+
+
+def test_a_single_book_can_be_exported(journal: Session, city: dict[str, Book]) -> None:
+    text = "".join(interchange.hledger(journal, [city["RCF"]]))
+    assert "LB-371621" not in text
+    assert decimal_yuan(50_000_000) in text
+
+
+def test_all_ties_hold_over_these_books(journal: Session, city: dict[str, Book]) -> None:
+    entry = JournalEntry(
+        book=city["LB"].code, reference="m", kind="manual", value_date=date(2017, 3, 1), narration="手工",
+        postings=(debit("1132.09", 1), credit("6011.01", 1)),
+    )  # fmt: skip
+    assert all(check.ok for check in wiring.verify(journal))
+    post(journal, entry)
+    assert [check.check for check in wiring.verify(journal) if not check.ok] == [f"loans: 1132.09 of {city['LB'].code}"]

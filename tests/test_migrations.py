@@ -1,0 +1,70 @@
+"""Migrations: from nothing to the declared schema, once, as the owner; and the schema's own rules."""
+
+import pytest
+from conftest import fresh_database
+from sqlalchemy import create_engine, text
+
+from app import migrate as migrations
+from ledger.db import APP_ROLE, OWNER_ROLE, SCHEMAS, engine_as, ensure_roles
+from ledger.errors import RolesMissing
+
+
+def test_the_schema_is_what_the_tables_declare(server_url: str) -> None:
+    address = fresh_database(server_url, "migrated")
+    assert migrations.migrate(address) == (None, migrations.newest())
+    assert migrations.migrate(address) == (migrations.newest(), migrations.newest())
+    migrations.check(address)
+
+
+def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
+    engine = engine_as(url, APP_ROLE)
+    with engine.connect() as connection:
+        keys = connection.execute(
+            text(
+                "SELECT n.nspname || '.' || c.relname, (SELECT attname FROM pg_attribute WHERE attrelid = c.oid "
+                "AND attnum = i.indkey[0]) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
+                "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indisunique AND n.nspname = ANY(:schemas)"
+            ),
+            {"schemas": list(SCHEMAS)},
+        ).all()
+    engine.dispose()
+    reference = {
+        "ledger.book", "ledger.audit", "ledger.business_day", "loans.horizon", "scheduling.run", "scheduling.step",
+        "app.import_batch", "app.migration", "registry.bank", "registry.region", "registry.standard",
+    }  # fmt: skip
+    by_region = {"registry.household": "county", "registry.borrower": "county"}
+    assert not [(table, key) for table, key in keys if table not in reference and key != by_region.get(table, "book_id")]
+
+
+def test_tables_belong_to_the_owner_and_the_application_may_not_make_any(url: str) -> None:
+    engine = engine_as(url, APP_ROLE)
+    with engine.connect() as connection:
+        owners = connection.scalars(
+            text("SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = ANY(:schemas)"), {"schemas": list(SCHEMAS)}
+        ).all()
+        assert owners == [OWNER_ROLE]
+        assert connection.scalar(text("SELECT current_user")) == APP_ROLE
+        for schema in SCHEMAS:
+            assert not connection.scalar(text("SELECT has_schema_privilege(current_user, :s, 'CREATE')"), {"s": schema})
+    engine.dispose()
+
+
+def test_a_login_that_may_not_make_roles_is_told_what_an_administrator_must_run(server_url: str) -> None:
+    address = fresh_database(server_url, "foreign_one")
+    admin = create_engine(address, isolation_level="AUTOCOMMIT")
+    with admin.connect() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS plain_login"))
+        connection.execute(text("CREATE ROLE plain_login LOGIN"))
+    plain = admin.url.set(username="plain_login").render_as_string(hide_password=False)
+    with pytest.raises(RolesMissing) as refusal:
+        ensure_roles(plain)
+    for statement in refusal.value.statements.splitlines():
+        assert statement.endswith(";")
+    with admin.connect() as connection:
+        for statement in refusal.value.statements.splitlines():
+            connection.execute(text(statement))
+    assert migrations.migrate(plain)[1] == migrations.newest()
+    with admin.connect() as connection:
+        connection.execute(text("REVOKE fupin_owner, fupin_app FROM plain_login"))
+        connection.execute(text("DROP ROLE plain_login"))
+    admin.dispose()
