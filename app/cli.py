@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.status import Status as Waiting
 from rich.table import Table
 
 from app import migrate as migrations
@@ -85,6 +86,11 @@ def _system() -> Iterator[System]:
         yield opened
 
 
+def _busy(what: str) -> Waiting:
+    """Return a sign on the terminal that something longer is under way."""
+    return err.status(what)
+
+
 def _date(given: datetime | None) -> date | None:
     return given.date() if given is not None else None
 
@@ -145,7 +151,7 @@ def close(through: Day = None) -> None:
 @app.command()
 def verify(as_json_: AsJson = False) -> None:
     """Re-derive every tie from events and journal (核对); exit 1 on the first fen."""
-    with _system() as system, unit_of_work(system.engine) as session:
+    with _system() as system, _busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
         checks = list(wiring.verify(session))
     bad = [check for check in checks if not check.ok]
     if as_json_:
@@ -172,7 +178,7 @@ def export(
             for piece in writer(session, chosen):
                 sys.stdout.write(piece)
             return
-        with output.open("w", encoding="utf-8") as file:
+        with _busy("writing the journal (导出)"), output.open("w", encoding="utf-8") as file:
             file.writelines(writer(session, chosen))
         err.print(f"wrote {output}")
 
@@ -186,7 +192,9 @@ def statement(
 ) -> None:
     """Write a bank's loan statement as PDF (贷款对账单)."""
     with _system() as system:
-        out.print(f"wrote {papers.write_statement(system, bank, from_.date(), to.date(), output)}")
+        with _busy("writing the statement (对账单)"):
+            path = papers.write_statement(system, bank, from_.date(), to.date(), output)
+        out.print(f"wrote {path}")
 
 
 @app.command()
@@ -231,7 +239,10 @@ def _add_import(kind: str, title: str) -> None:
     ) -> None:
         with _system() as system:
             desk = Desk(system.cipher, system.settings.actor)
-            outcome = import_file(system.engine, IMPORTERS[kind], file, desk, dry_run=dry_run, accept_good_rows=accept_good_rows)
+            with _busy(f"importing {file.name} (导入)"):
+                outcome = import_file(
+                    system.engine, IMPORTERS[kind], file, desk, dry_run=dry_run, accept_good_rows=accept_good_rows
+                )
         _report(outcome, file, dry_run=dry_run)
 
 
