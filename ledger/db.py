@@ -6,12 +6,14 @@ from contextlib import contextmanager
 from sqlalchemy import Engine, MetaData, create_engine, text
 from sqlalchemy.orm import Session
 
-from ledger.errors import RolesMissing
+from ledger.errors import RolesMissing, ServerTooOld
 
 OWNER_ROLE = "fupin_owner"
 """Owns every table; only migrations act as it."""
 APP_ROLE = "fupin_app"
 """What the program works as: it may insert into the journal and never change it."""
+
+OLDEST_SERVER = 150_000
 
 SCHEMAS = ("ledger", "registry", "loans", "guarantees", "solar", "scheduling", "statements", "app")
 
@@ -41,10 +43,13 @@ def ensure_roles(url: str) -> None:
 
     Raises:
         RolesMissing: this login may not do it; the message holds the SQL for an administrator.
+        ServerTooOld: the server is older than PostgreSQL 15.
     """
     engine = create_engine(url)
     try:
         with Session(engine) as session, session.begin():
+            if int(session.scalar(text("SHOW server_version_num")) or 0) < OLDEST_SERVER:
+                raise ServerTooOld(str(session.scalar(text("SHOW server_version"))))
             login, database, superuser, creator = session.execute(
                 text(
                     "SELECT current_user, current_database(), rolsuper, rolcreaterole FROM pg_roles WHERE rolname = current_user"

@@ -121,6 +121,14 @@ class RolesMissing(LedgerError):
         )
 
 
+class ServerTooOld(LedgerError):
+    """A PostgreSQL older than the laws need."""
+
+    def __init__(self, version: str) -> None:
+        self.version = version
+        super().__init__(f"PostgreSQL {version} is too old; fupin needs 15 or newer")
+
+
 class ServerFailed(LedgerError):
     """The embedded PostgreSQL did not start."""
 

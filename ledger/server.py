@@ -292,6 +292,8 @@ def _stop(layout: Layout) -> None:
     child = _CHILDREN.pop(layout.data, None)
     if child is not None:
         child.wait(timeout=STOP_SECONDS)
+    with suppress(OSError):
+        layout.socket.rmdir()
 
 
 def _connect(layout: Layout, database: str) -> psycopg.Connection[tuple[object, ...]]:

@@ -290,7 +290,7 @@ def _explain_ledger(mine: Mapping[int, Book], moved: Sequence[Row[Any]], charged
             borrower = Account(book_id, entries.ACCRUED, product, county, kind, entries.BORROWER)
             expected[borrower] = expected.get(borrower, 0) - (row.whole_fen - row.gov_fen)
     found = {_account(row): row.fen for row in moved if not row.rounding}
-    for key in sorted(expected.keys() | found.keys()):
+    for key in sorted(expected.keys() | found.keys(), key=str):
         if expected.get(key, 0) != found.get(key, 0):
             name = "/".join(str(part) for part in key[1:])
             raise UnexplainedDifference(

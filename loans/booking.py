@@ -13,14 +13,14 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date
-from ledger.calendar import month_of
+from ledger.calendar import DAY, month_of
 from ledger.journal import JournalEntry, Posting, in_red, merged
 from ledger.periods import posting_date
 from ledger.posting import post_many, take_sequence
 from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
-from loans.errors import EventRefused, EventReused, FutureEvent
+from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
 from loans.events import LoanEvent, Reversed, facts
 from loans.life import Horizon, Life
 from loans.movements import Movement
@@ -62,6 +62,7 @@ def book_events(
 
     Raises:
         FutureEvent: an event is dated after the business date.
+        CloseUnderWay: the day before an event is flipped but not yet closed.
         EventReused: a reference already names another event of its book.
         EventRefused: an event can't happen to its loan.
     """
@@ -72,6 +73,8 @@ def book_events(
     for _, event in batch:
         if event.value_date > today:
             raise FutureEvent(event.reference, event.value_date, today)
+        if event.value_date > at.aged_through + DAY:
+            raise CloseUnderWay(event.reference, event.value_date)
     book_ids = sorted({contract.book_id for contract, _ in batch})
     session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids})
     known = events_referenced(session, ((contract.book_id, event.reference) for contract, event in batch))

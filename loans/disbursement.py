@@ -9,13 +9,14 @@ from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from ledger.books import Book
+from ledger.business_day import business_date
 from ledger.posting import take_sequence
 from loans.booking import Booked, book_events
 from loans.contract import Contract, terms_to_json
 from loans.errors import CapExceeded, DuplicateContract, NotEligible
 from loans.events import Disbursed, LoanEvent, TakenOver
 from loans.products import product_name, product_on
-from loans.queries import contracts_numbered, contracts_of_households
+from loans.queries import contracts_numbered, contracts_of_households, free_references, horizon_now
 from loans.tables import loan
 from loans.terms import LoanTerms
 from registry import households
@@ -35,6 +36,11 @@ class Application:
     drawn_on: date
     maturity: date
     purpose: str = ""
+
+    @property
+    def number(self) -> tuple[int, str]:
+        """Its contract number with its book's id: banks number their contracts each for itself."""
+        return self.book.id, self.contract
 
     def terms(self) -> LoanTerms:
         """Return the contract's terms under the product of the day."""
@@ -65,6 +71,8 @@ def disburse(
         CapExceeded: a household's loans of the product, over all its borrowers and banks, would exceed the cap.
         and what the checks raise.
     """
+    business_date(session)
+    horizon_now(session)
     fresh, contracts = _new_contracts(session, applications)
     homes = sorted({a.household for a in fresh if a.household})
     households.lock(session, homes)
@@ -73,9 +81,11 @@ def disburse(
     for check in checks:
         check.admit(session, fresh)
     _store(session, contracts, fresh)
-    events: list[tuple[Contract, LoanEvent]] = [
-        (contracts[a.contract], Disbursed(reference=f"{a.contract}/disbursed", value_date=a.drawn_on, fen=a.fen)) for a in fresh
-    ]
+    names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
+    events: list[tuple[Contract, LoanEvent]] = []
+    for a in fresh:
+        reference = names[(a.book.id, f"{a.contract}/disbursed")]
+        events.append((contracts[a.number], Disbursed(reference=reference, value_date=a.drawn_on, fen=a.fen)))
     return book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
 
 
@@ -86,14 +96,18 @@ def take_over(session: Session, application: Application, event: TakenOver, acto
         DuplicateContract: the contract number belongs to another loan.
         EventRefused: what it owes does not fit its terms.
     """
+    business_date(session)
+    horizon_now(session)
     fresh, contracts = _new_contracts(session, [application])
     if not fresh:
         return []
     _store(session, contracts, fresh)
-    return book_events(session, [(contracts[application.contract], event)], actor, lambda c, _: f"接管贷款 {c.contract}")
+    return book_events(session, [(contracts[application.number], event)], actor, lambda c, _: f"接管贷款 {c.contract}")
 
 
-def _new_contracts(session: Session, applications: Sequence[Application]) -> tuple[list[Application], dict[str, Contract]]:
+def _new_contracts(
+    session: Session, applications: Sequence[Application]
+) -> tuple[list[Application], dict[tuple[int, str], Contract]]:
     """Return the applications that are not loans yet, and a contract without an id for each.
 
     Raises:
@@ -104,15 +118,15 @@ def _new_contracts(session: Session, applications: Sequence[Application]) -> tup
         for c in contracts_numbered(session, [a.contract for a in applications], {a.book.id for a in applications})
     }
     fresh: list[Application] = []
-    contracts: dict[str, Contract] = {}
+    contracts: dict[tuple[int, str], Contract] = {}
     for a in applications:
         contract = Contract(
             book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
             household=a.household, borrower=a.borrower, terms=a.terms(), purpose=a.purpose,
         )  # fmt: skip
-        known = made.get((a.book.id, a.contract))
-        if known is None and a.contract not in contracts:
-            contracts[a.contract] = contract
+        known = made.get(a.number)
+        if known is None and a.number not in contracts:
+            contracts[a.number] = contract
             fresh.append(a)
         elif known is None or (known.terms, known.borrower) != (contract.terms, contract.borrower):
             raise DuplicateContract(a.contract)
@@ -163,7 +177,7 @@ def _held(session: Session, homes: Sequence[str], product: str) -> dict[str, int
     return held
 
 
-def _store(session: Session, contracts: dict[str, Contract], fresh: Sequence[Application]) -> None:
+def _store(session: Session, contracts: dict[tuple[int, str], Contract], fresh: Sequence[Application]) -> None:
     """Give each contract its id, the book's next sequence, and write it."""
     counts: dict[int, int] = {}
     for a in fresh:
@@ -173,12 +187,12 @@ def _store(session: Session, contracts: dict[str, Contract], fresh: Sequence[App
     firsts = take_sequence(session, counts)
     rows = []
     for a in fresh:
-        c = contracts[a.contract]
-        contracts[a.contract] = replace(c, id=firsts[c.book_id])
+        c = contracts[a.number]
+        contracts[a.number] = replace(c, id=firsts[c.book_id])
         firsts[c.book_id] += 1
         rows.append(
             {
-                "book_id": c.book_id, "id": contracts[a.contract].id, "contract": c.contract, "product": c.product,
+                "book_id": c.book_id, "id": contracts[a.number].id, "contract": c.contract, "product": c.product,
                 "county": c.county, "household": c.household, "borrower": c.borrower, "purpose": c.purpose,
                 "terms": terms_to_json(c.terms),
             }

@@ -83,6 +83,14 @@ class FutureEvent(LoanError):
         super().__init__(f"{reference}：日期 {value_date} 晚于营业日 {business_date}")
 
 
+class CloseUnderWay(LoanError):
+    """An event of a day whose eve is still being closed."""
+
+    def __init__(self, reference: str, value_date: date) -> None:
+        self.reference, self.value_date = reference, value_date
+        super().__init__(f"{reference}：{value_date} 前一日的日终尚未完成，请待日终结束后再登记")
+
+
 class UnexplainedDifference(LoanError):
     """The night found a difference that no event explains: the run stops before it posts anything."""
 

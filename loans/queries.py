@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy import insert, select, text, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -18,6 +18,8 @@ from loans.tables import event, horizon, loan
 
 Key = tuple[int, int]
 """(book id, loan id)."""
+UNDONE = "/undone"
+"""What an undone event's reversal adds to its reference."""
 
 
 def begin(session: Session, first: date) -> None:
@@ -87,6 +89,28 @@ def events_referenced(session: Session, references: Iterable[tuple[int, str]]) -
     return {
         (row.book_id, row.reference): (row.loan_id, event_from(row.kind, row.reference, row.value_date, row.body)) for row in rows
     }
+
+
+def free_references(session: Session, references: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Return what to book events under, by (book id, reference): the reference, or another if its event was undone."""
+    free = {key: key[1] for key in references}
+    number = 1
+    undone = events_referenced(session, ((book_id, name + UNDONE) for (book_id, _), name in free.items()))
+    while undone:
+        number += 1
+        taken = [key for key, name in free.items() if (key[0], name + UNDONE) in undone]
+        free.update({key: f"{key[1]}~{number}" for key in taken})
+        undone = events_referenced(session, ((key[0], free[key] + UNDONE) for key in taken))
+    return free
+
+
+def release_number(session: Session, contract: Contract) -> None:
+    """Let go of the contract number of a loan that never was, so that a corrected roster may use it."""
+    session.execute(
+        update(loan)
+        .where(loan.c.book_id == contract.book_id, loan.c.id == contract.id)
+        .values(contract=f"{contract.contract}{UNDONE}/{contract.id}")
+    )
 
 
 def lives(session: Session, keys: Collection[Key], at: Horizon) -> dict[Key, Life]:

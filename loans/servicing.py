@@ -10,6 +10,7 @@ from loans.contract import Contract
 from loans.errors import EventRefused
 from loans.events import CostAdvanced, Extended, LoanEvent, Refunded, Repaid, Reversed, WrittenOff
 from loans.products import product_on
+from loans.queries import UNDONE, release_number
 
 
 def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: str, *, dry_run: bool = False) -> list[Booked]:
@@ -27,6 +28,15 @@ def reverse(session: Session, contract: Contract, of: str, value_date: date, act
     """Undo a bounced or mistaken event (冲正): the loan is replayed without it and the ledger gets the difference."""
     event = Reversed(reference=f"{of}/reversed", value_date=value_date, of=of)
     return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}")
+
+
+def undo(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
+    """Undo an imported event, so that its reference (and, of a disbursement, its contract number) may be used again."""
+    event = Reversed(reference=f"{of}{UNDONE}", value_date=value_date, of=of)
+    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}")
+    if booked and not booked[0].life.instalments:
+        release_number(session, contract)
+    return booked
 
 
 def extend(

@@ -56,7 +56,7 @@ WITH due AS (
            sum(base_fen::numeric * gov_ppb * (last_end - first_day)),
            0, basis, product, county, state, q.seq
       FROM counted c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
-     WHERE last_end > first_day AND base_fen * rate_ppb > 0
+     WHERE last_end > first_day AND base_fen > 0 AND rate_ppb > 0
      GROUP BY c.book_id, c.loan_id, c.kind, basis, product, county, state, q.seq
      ORDER BY c.book_id, c.loan_id, c.kind
     RETURNING book_id, loan_id, kind, basis, product, county, state, whole_fen, gov_fen, whole_units, gov_units

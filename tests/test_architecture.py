@@ -69,6 +69,8 @@ def test_the_layout_library_is_imported_in_one_place() -> None:
 def test_no_file_names_a_registry_host_or_a_place_on_a_machine() -> None:
     listed = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
     for name in listed:
+        if name == "tests/test_architecture.py":
+            continue
         text = (ROOT / name).read_text(encoding="utf-8", errors="ignore")
         assert not re.search(
             r"--index-url|--extra-index-url|--find-links|//pypi\.|//files\.pythonhosted", text.replace(r"\.", "")

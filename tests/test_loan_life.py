@@ -27,6 +27,7 @@ from loans.booking import book_events
 from loans.contract import Contract, terms_to_json
 from loans.errors import (
     CapExceeded,
+    CloseUnderWay,
     DuplicateContract,
     EventRefused,
     EventReused,
@@ -36,7 +37,7 @@ from loans.errors import (
     UnexplainedDifference,
 )
 from loans.events import Disbursed, LoanEvent, Repaid, TakenOver
-from loans.queries import horizon_now, lives
+from loans.queries import free_references, horizon_now, lives
 from loans.tables import loan
 from loans.terms import LoanTerms, Method, RateStep, StreamKind
 from registry.cipher import Cipher
@@ -298,6 +299,42 @@ def test_the_same_event_is_booked_once_and_another_under_its_reference_refused(s
         servicing.repay(session, [(contract, Repaid(reference="e", value_date=date(2017, 3, 14), fen=1))], "t")
     with pytest.raises(EventRefused, match="大于零"):
         servicing.repay(session, [(contract, Repaid(reference="z", value_date=date(2017, 3, 15), fen=0))], "t")
+
+
+def test_no_event_of_a_day_is_booked_before_its_eve_is_closed(session: Session, city: dict[str, Book]) -> None:
+    """A repayment taken while the night of the eve runs would settle charges that are not made yet."""
+    lb = city["LB"]
+    close_nights(session, FIRST_DAY, date(2017, 3, 14))
+    contract = _lend_today(session, lb, date(2017, 3, 15))
+    close_nights(session, date(2017, 3, 15), date(2017, 3, 19))
+    eve, day = date(2017, 3, 20), date(2017, 3, 21)
+    flip(session, day)
+    payment = [(contract, Repaid(reference="r", value_date=day, fen=3_625))]
+    steps = wiring.night_steps()
+    for position, step in enumerate(steps):
+        if position < 3:
+            with pytest.raises(CloseUnderWay):
+                servicing.repay(session, payment, "t")
+        step.work(session, eve)
+    servicing.repay(session, payment, "t")
+    close_nights(session, day, day)
+    assert not failing(session)
+
+
+def test_an_undone_event_frees_its_reference(session: Session, city: dict[str, Book]) -> None:
+    lb = city["LB"]
+    close_nights(session, FIRST_DAY, date(2017, 3, 14))
+    contract = _lend_today(session, lb, date(2017, 3, 15))
+    before = balances(session, lb)
+    for number in ("r", "r~2", "r~3"):
+        assert free_references(session, [(lb.id, "r")]) == {(lb.id, "r"): number}
+        servicing.repay(session, [(contract, Repaid(reference=number, value_date=date(2017, 3, 15), fen=100))], "t")
+        assert balances(session, lb) != before
+        servicing.undo(session, contract, number, date(2017, 3, 15), "t")
+        assert balances(session, lb) == before
+    servicing.undo(session, contract, "C1/d", date(2017, 3, 15), "t")
+    assert balances(session, lb) == {}
+    assert not failing(session)
 
 
 def test_a_dry_run_returns_the_entry_and_writes_nothing(session: Session, city: dict[str, Book]) -> None:

@@ -119,10 +119,11 @@ def test_a_server_left_by_a_killed_caller_is_used_and_stopped_by_the_next(folder
 def test_a_folder_of_somebody_else_in_the_temporary_place_is_refused(folder: Path) -> None:
     with embedded(folder) as url:
         socket = Path(url.partition("host=")[2])
-    socket.chmod(0o755)
+    assert not socket.exists(), "the socket's folder goes with the server"
+    socket.mkdir(mode=0o755)
     with pytest.raises(ServerFailed, match="open to others"), embedded(folder):
         pass
-    socket.chmod(0o700)
+    socket.rmdir()
 
 
 def test_a_data_folder_below_a_closed_one_works_for_root_too(tmp_path: Path) -> None:

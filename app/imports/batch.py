@@ -89,16 +89,18 @@ def import_file(
             return Outcome(kind=importer.kind, file=path.name, rows=len(rows), taken=0, errors=(), batch=before, repeated=True)
         parsed = parse_rows(rows, importer.columns, importer.unique)
         errors = list(parsed.errors)
-        records, made = parsed.records, None
+        records, made, reason = parsed.records, None, ""
         if not errors:
-            made = _try(session, importer, desk, records)
+            made, reason = _try(session, importer, desk, records)
         if made is None:
             refused = _refusals(session, importer, desk, records)
-            errors += refused
             bad = {error.row for error in refused}
             records = [record for record in records if record.number not in bad]
             if accept_good_rows and records:
-                made = _try(session, importer, desk, records)
+                made, reason = _try(session, importer, desk, records)
+            errors += refused
+            if made is None and reason and not refused:
+                errors.append(RowError(0, "整个文件", "", reason))
         batch = None
         if made is not None and not dry_run:
             batch = _record(session, importer, path, digest, len(records), made, desk.actor)
@@ -138,13 +140,13 @@ def write_errors(errors: Sequence[RowError], path: Path) -> None:
         writer.writerows([error.row, error.column, error.value, error.reason] for error in errors)
 
 
-def _try(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> Made | None:
-    """Apply records as one; None if a verb refuses them, and then nothing of it stays."""
+def _try(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> tuple[Made | None, str]:
+    """Apply records as one; if a verb refuses them, return why, and then nothing of it stays."""
     try:
         with session.begin_nested():
-            return importer.apply(session, desk, records)
-    except REFUSALS:
-        return None
+            return importer.apply(session, desk, records), ""
+    except REFUSALS as refusal:
+        return None, str(refusal)
 
 
 def _refusals(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> list[RowError]:

@@ -11,7 +11,7 @@ from app.imports.sheet import SheetRow, normal
 from ledger.errors import NotMoney
 from ledger.money import parse_yuan
 from registry.errors import BadIdentity
-from registry.identity import checked_id, checked_uscc
+from registry.identity import checked_id, checked_uscc, masked_id
 
 
 class CellRefused(Exception):
@@ -75,7 +75,8 @@ def parse_rows(rows: Iterable[SheetRow], columns: Sequence[Column], unique: Sequ
             try:
                 values[column.heading] = column.parse(raw)
             except CellRefused as refusal:
-                errors.append(RowError(row.number, column.heading, text, str(refusal)))
+                shown = masked_id(text) if column.parse in (person_id_cell, any_id_cell) else text
+                errors.append(RowError(row.number, column.heading, shown, str(refusal)))
         if not errors and unique:
             key = tuple(str(values[name]) for name in unique)
             if key in seen:

@@ -37,7 +37,7 @@ from loans.contract import Contract
 from loans.errors import UnknownLoan
 from loans.events import Repaid
 from loans.products import products
-from loans.queries import contracts_numbered, events_referenced
+from loans.queries import contracts_numbered, events_referenced, free_references
 from registry.reference import county_code
 from solar import settlement, stations
 from solar.tables import station
@@ -115,21 +115,22 @@ def _loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
 
 def _repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     look = _Lookup(session, records)
+    names = _references(session, look, records, DAY)
     made: Made = []
     payments: list[tuple[Contract, Repaid]] = []
     for r in records:
         contract = look.contract(r, r[DAY])
         match r["类型"]:
             case "repaid":
-                payments.append((contract, Repaid(reference=r[SERIAL], value_date=r[DAY], fen=r[AMOUNT])))
+                payments.append((contract, Repaid(reference=names[r.number], value_date=r[DAY], fen=r[AMOUNT])))
                 continue
             case "cost":
-                booked = servicing.advance_cost(session, contract, r[SERIAL], r[DAY], r[AMOUNT], desk.actor)
+                booked = servicing.advance_cost(session, contract, names[r.number], r[DAY], r[AMOUNT], desk.actor)
             case "refund":
-                booked = servicing.refund(session, contract, r[SERIAL], r[DAY], r[AMOUNT], desk.actor)
+                booked = servicing.refund(session, contract, names[r.number], r[DAY], r[AMOUNT], desk.actor)
             case _:
-                _require_known(session, contract, r[SERIAL])
-                booked = servicing.reverse(session, contract, r[SERIAL], r[DAY], desk.actor)
+                _require_known(session, contract, names[r.number])
+                booked = servicing.reverse(session, contract, names[r.number], r[DAY], desk.actor)
         made += [_made(one.contract, one.event.reference) for one in booked]
     booked = servicing.repay(session, payments, desk.actor)
     return made + [_made(one.contract, one.event.reference) for one in booked]
@@ -137,7 +138,8 @@ def _repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made
 
 def _extensions(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     look = _Lookup(session, records)
-    rows = [(look.contract(r, r["签订日期"]), r[SERIAL], r["签订日期"], r["新到期日"], r["年利率(%)"]) for r in records]
+    names = _references(session, look, records, "签订日期")
+    rows = [(look.contract(r, r["签订日期"]), names[r.number], r["签订日期"], r["新到期日"], r["年利率(%)"]) for r in records]
     return [_made(one.contract, one.event.reference) for one in servicing.extend(session, rows, desk.actor)]
 
 
@@ -149,7 +151,7 @@ def _undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
         _, event = events_referenced(session, [(book.id, m["reference"])])[(book.id, m["reference"])]
         if event.kind == "reversed":
             raise ImportRefused(f"借据 {m['contract']}：冲正不能再撤销，请重新登记还款")
-        servicing.reverse(session, contract, m["reference"], event.value_date, desk.actor)
+        servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
 
 
 def _fund_receipts(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -280,6 +282,13 @@ def _not_as_a_whole(what: str) -> Callable[[Session, Desk, Made], NoReturn]:
 
 def _made(contract: Contract, reference: str) -> dict[str, Any]:
     return {"book": contract.book, "contract": contract.contract, "reference": reference}
+
+
+def _references(session: Session, look: _Lookup, records: Sequence[Record], day: str) -> dict[int, str]:
+    """Return what each row's event is booked under, by row number."""
+    keys = {r.number: (look.contract(r, r[day]).book_id, str(r[SERIAL])) for r in records}
+    free = free_references(session, keys.values())
+    return {number: free[key] for number, key in keys.items()}
 
 
 def _require_known(session: Session, contract: Contract, reference: str) -> None:

@@ -2,6 +2,7 @@
 GRANT USAGE ON SCHEMA registry, loans, guarantees, solar, scheduling, statements, app TO fupin_app;
 GRANT SELECT, INSERT ON ALL TABLES IN SCHEMA registry, loans, guarantees, solar, scheduling, statements, app TO fupin_app;
 GRANT UPDATE (known_to_seq) ON loans.stream, loans.charge, loans.instalment, loans.charged_until, loans.standing TO fupin_app;
+GRANT UPDATE (contract) ON loans.loan TO fupin_app;
 GRANT UPDATE (charged_through, aged_through) ON loans.horizon TO fupin_app;
 GRANT UPDATE (finished_at) ON scheduling.run TO fupin_app;
 GRANT UPDATE (undone) ON app.import_batch TO fupin_app;
