@@ -178,6 +178,17 @@ def entries(session: Session, book_id: int, since_seq: int = 0, limit: int | Non
         )  # fmt: skip
 
 
+def free_reference(session: Session, book_id: int, reference: str) -> str:
+    """Return the reference, or, where its entry was reversed in red, the next one to post the like under."""
+    free, number = reference, 1
+    while session.scalar(
+        select(journal_entry.c.seq).where(journal_entry.c.book_id == book_id, journal_entry.c.reference == f"reversal/{free}")
+    ):
+        number += 1
+        free = f"{reference}~{number}"
+    return free
+
+
 def entry_referenced(session: Session, book_id: int, reference: str) -> StoredEntry:
     """Return the entry that a reference names.
 

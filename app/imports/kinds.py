@@ -31,6 +31,7 @@ from guarantees import entries as guarantee_entries
 from ledger.books import Book, BookKind, book_named, fund_book_code, loan_book_code
 from ledger.journal import BookCode, Dimensions, JournalEntry
 from ledger.posting import post_many
+from ledger.queries import free_reference
 from ledger.reversal import reverse as reverse_entry
 from loans import disbursement, relending, servicing
 from loans.contract import Contract
@@ -162,7 +163,8 @@ def _fund_receipts(session: Session, desk: Desk, records: Sequence[Record]) -> M
         dims = Dimensions(county=book.county, bank=r[BANK])
         made.append(
             JournalEntry(
-                book=book.code, reference=f"fund/{r[SERIAL]}", kind="fund.contributed", value_date=r[DAY],
+                book=book.code, reference=free_reference(session, book.id, f"fund/{r[SERIAL]}"),
+                kind="fund.contributed", value_date=r[DAY],
                 narration=r["摘要"] or "财政拨入专项资金", maker=desk.actor,
                 postings=guarantee_entries.contributed(r[AMOUNT], dims),
             )

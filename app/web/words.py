@@ -1,0 +1,176 @@
+"""Words: what codes are called on the pages, and how amounts, rates, names and free text are shown there."""
+
+import re
+from collections.abc import Mapping
+from datetime import date
+from fractions import Fraction
+
+from app.papers import CHARGES, METHODS
+from ledger.books import BookKind
+from ledger.money import percent, round_half_up, yuan
+from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Refunded, Repaid, Reversed, TakenOver, WrittenOff
+from loans.products import product_name, products
+from loans.terms import CompoundBase, StreamKind
+from registry.errors import BadIdentity
+from registry.identity import checked_id, masked_id, masked_name
+from statements.charts import FEN_PER_WAN
+
+ENTRY_KINDS: Mapping[str, str] = {
+    "fund.contributed": "拨入专项资金",
+    "loans.disbursed": "发放贷款",
+    "loans.taken_over": "接管贷款",
+    "loans.extended": "展期",
+    "loans.repaid": "收回贷款本息",
+    "loans.cost_advanced": "垫付费用",
+    "loans.refunded": "退还暂收款",
+    "loans.written_off": "核销",
+    "loans.charged": "结息",
+    "loans.rounded": "结息尾差",
+    "loans.aged": "转逾期、转非应计",
+    "loans.accrued": "计提利息",
+    "relending.drawn": "借入再贷款",
+    "relending.repaid": "归还再贷款",
+    "relending.accrued": "计提再贷款利息",
+    "relending.interest_paid": "支付再贷款利息",
+    "guarantees.approved": "代偿审批",
+    "guarantees.paid": "支付代偿款",
+    "guarantees.received": "收到风险补偿款",
+    "guarantees.cancelled": "撤销代偿",
+    "guarantees.shared": "追偿款分成",
+    "guarantees.passed": "划回追偿款",
+    "guarantees.lost": "确认代偿损失",
+    "guarantees.liability": "风险补偿责任变动",
+    "solar.generated": "光伏应收电费",
+    "solar.received": "光伏电费到账",
+    "solar.swept": "光伏收益还贷",
+    "ledger.reversed": "红字冲销",
+    "ledger.year_closed": "年度结转",
+}
+
+BOOK_KINDS: Mapping[str, str] = {
+    BookKind.COMPENSATION: "风险补偿金专账",
+    BookKind.SUBSIDY: "贴息资金专账",
+    BookKind.SOLAR: "光伏收益代管专账",
+    BookKind.LOANS: "贷款备查账",
+}
+
+LOAN_STATES: Mapping[str, str] = {
+    "all": "全部",
+    "open": "未结清",
+    "overdue": "逾期",
+    "non-accrual": "非应计",
+    "settled": "已结清",
+    "written-off": "已核销",
+}
+
+ACCRUAL_STATES: Mapping[str, str] = {"accruing": "应计", "non_accrual": "非应计", "written_off": "已核销"}
+
+STREAM_KINDS: Mapping[str, str] = {
+    StreamKind.CONTRACT: "合同利息",
+    StreamKind.PENALTY: "罚息",
+    StreamKind.COMPOUND: "复利",
+}
+
+PAYERS: Mapping[str, str] = {"borrower": "借款人", "government": "财政"}
+
+EVENTS: Mapping[str, str] = {
+    "disbursed": "放款",
+    "taken_over": "接管",
+    "extended": "展期",
+    "cost_advanced": "垫付费用",
+    "repaid": "还款",
+    "refunded": "退款",
+    "written_off": "核销",
+    "reversed": "冲正",
+}
+
+COMPOUND_BASES: Mapping[str, str] = {
+    CompoundBase.INTEREST: "应收未收利息",
+    CompoundBase.INTEREST_AND_PENALTY: "应收未收利息及罚息",
+}
+
+_LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
+
+
+def share(part: int, whole: int) -> str:
+    """Return a part of a whole in per cent with two decimals; a dash if there is no whole."""
+    if not whole:
+        return "—"
+    hundredths = round_half_up(Fraction(part * 10_000, whole))
+    return f"{hundredths // 100}.{hundredths % 100:02d}%"
+
+
+def wan(fen: int) -> str:
+    """Return an amount in 万元 with two decimals, rounded: beside the exact amount, for reading at a glance."""
+    hundredths = round_half_up(Fraction(100 * fen, FEN_PER_WAN))
+    sign = "-" if hundredths < 0 else ""
+    return f"{sign}{abs(hundredths) // 100:,}.{abs(hundredths) % 100:02d}"
+
+
+def grouped(number: int) -> str:
+    """Return a count with its thousands apart."""
+    return f"{number:,}"
+
+
+def day(value: date | None) -> str:
+    """Return a date as tables print it; a dash if there is none."""
+    return f"{value:%Y-%m-%d}" if value else "—"
+
+
+def without_ids(text: str) -> str:
+    """Return a free text with every resident ID in it masked: people type them where they don't belong."""
+    return _LONG_NUMBER.sub(lambda found: _masked_if_id(found[0]), text)
+
+
+def person(code: str) -> str:
+    """Return who made or checked something; the machine's own work is 系统."""
+    return "系统" if code == "system" else without_ids(code)
+
+
+def event_fen(event: LoanEvent) -> int | None:
+    """Return the amount of an event, if it has one."""
+    match event:
+        case Disbursed() | Repaid() | CostAdvanced() | Refunded():
+            return event.fen
+        case TakenOver():
+            return event.principal_fen
+        case _:
+            return None
+
+
+def event_note(event: LoanEvent) -> str:
+    """Return what an event says besides its amount."""
+    match event:
+        case TakenOver():
+            unpaid = sum(fen for _, _, fen in event.unpaid)
+            return f"已结息至 {event.charged_until}（不含），带入欠息 {yuan(unpaid)} 元"
+        case Extended():
+            return f"展期至 {event.maturity}，年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"
+        case WrittenOff():
+            return f"其中风险补偿 {yuan(event.pool_fen)} 元，以后追回按 {percent(event.pool_share_ppb)} 归风险补偿金"
+        case Reversed():
+            return f"冲正 {event.of}"
+        case _:
+            return ""
+
+
+def _masked_if_id(number: str) -> str:
+    try:
+        return masked_id(checked_id(number))
+    except BadIdentity:
+        return number
+
+
+FILTERS = {
+    "yuan": yuan, "wan": wan, "percent": percent, "grouped": grouped, "day": day, "without_ids": without_ids, "person": person,
+    "masked_name": masked_name, "product": product_name,
+}  # fmt: skip
+"""What templates call by name."""
+
+NAMES = {
+    "entry_kinds": ENTRY_KINDS, "book_kinds": BOOK_KINDS, "loan_states": LOAN_STATES, "accrual_states": ACCRUAL_STATES,
+    "stream_kinds": STREAM_KINDS, "charge_kinds": CHARGES, "payers": PAYERS, "events": EVENTS, "methods": METHODS,
+    "compound_bases": COMPOUND_BASES, "products": {product.code: product.name for product in products()},
+    "share": share, "event_fen": event_fen, "event_note": event_note,
+}  # fmt: skip
+"""What templates know: the names of codes, and how to read an event."""

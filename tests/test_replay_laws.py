@@ -1,0 +1,761 @@
+"""Laws of a loan's life: replay against an oracle that walks every day, and what holds whatever happens to a loan.
+
+The cases are random loans with random lives, drawn towards the days on which rules meet: the 20th, the eve of a maturity,
+a holiday maturity, the 90th and 91st day past due. At the end a small portfolio lives through its nights in the books, so
+that the night's SQL and replay are held against each other. What fails today is marked as such, with its reason.
+"""
+
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from itertools import pairwise
+
+import oracle as plain
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import insert, text
+from sqlalchemy.orm import Session
+
+from app import wiring
+from ledger.books import Book
+from ledger.business_day import flip
+from ledger.calendar import DAY, dates_falling_on, following_working_day
+from ledger.journal import BookCode, Dimensions, Posting, Side
+from ledger.money import round_half_up
+from ledger.posting import take_sequence
+from loans.allocation import Due, allocate
+from loans.booking import Booked, book_events, difference
+from loans.contract import Contract, terms_to_json
+from loans.entries import COST_ADVANCED, EXCESS, MEMO_WRITTEN_OFF, PRINCIPAL, RECEIVABLE, SUBSIDY_RECEIVABLE, postings
+from loans.errors import CloseUnderWay, EventRefused, EventReused, LoanError
+from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Refunded, Repaid, Reversed, TakenOver, WrittenOff
+from loans.life import Horizon, Life, StreamLines
+from loans.movements import LoanPaidOut, LoanWrittenOff, PaidIn, RecoveredAfterWriteOff, State
+from loans.queries import events_of, horizon_now
+from loans.replay import replay
+from loans.tables import loan as loan_table
+from loans.terms import (
+    NON_ACCRUAL_AFTER_DAYS,
+    Component,
+    CompoundBase,
+    LoanTerms,
+    Method,
+    RateStep,
+    StreamKind,
+    interest_fen,
+    is_settlement_day,
+    last_settlement_before,
+    settlement_days,
+)
+
+RATE = 43_500_000
+LAWS = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+
+
+@dataclass(frozen=True)
+class Case:
+    """A loan, all that happened to it, and the last day closed."""
+
+    terms: LoanTerms
+    events: tuple[LoanEvent, ...]
+    closed: date
+
+    @property
+    def last_event(self) -> date:
+        return max(event.value_date for event in self.events)
+
+    def life(self, closed: date | None = None) -> Life:
+        return replay(self.terms, self.events, nights(closed or self.closed))
+
+    def oracle(self) -> plain.Oracle:
+        return plain.Oracle(self.terms, following_working_day).live(self.events, self.closed)
+
+
+def nights(closed: date) -> Horizon:
+    return Horizon(closed, closed)
+
+
+# --- random loans ----------------------------------------------------------------------------------------------------
+
+percents = st.integers(1, 2_000).map(lambda n: n * 50_000)  # up to 10 %, and penalty rates stay whole
+
+
+@st.composite
+def loan_terms(draw: st.DrawFn) -> LoanTerms:
+    drawn = draw(st.dates(date(2016, 1, 1), date(2018, 12, 31)))
+    method = draw(st.sampled_from(Method))
+    rate = draw(st.sampled_from([43_500_000, 49_000_000]) | percents)
+    shares = draw(st.lists(st.sampled_from([0, 30, 50, 100]), min_size=1, max_size=3))
+    starts = [drawn, *sorted(draw(st.sets(st.integers(1, 900), min_size=len(shares) - 1, max_size=len(shares) - 1)))]
+    steps = [
+        RateStep(start if isinstance(start, date) else drawn + start * DAY, rate, rate * share // 100)
+        for start, share in zip(starts, shares, strict=True)
+    ]
+    maturity = drawn + draw(st.integers(1, 700)) * DAY
+    grace = None
+    if method is Method.EQUAL_PRINCIPAL:
+        maturity = drawn + draw(st.integers(100, 1_000)) * DAY
+        latest = settlement_days(drawn + DAY, maturity + DAY)[-1] - DAY
+        if latest > drawn:
+            grace = draw(st.none() | st.dates(drawn, latest))
+    return LoanTerms(
+        product="XEXD", principal_fen=draw(st.sampled_from([5_000_000, 1_100_000]) | st.integers(1, 10_000_000)),
+        drawn_on=drawn, maturity=maturity, method=method, rates=tuple(steps),
+        penalty_percent=draw(st.sampled_from([150, 130, 200])), compound_base=draw(st.sampled_from(CompoundBase)),
+        grace_until=grace,
+    )  # fmt: skip
+
+
+@st.composite
+def cases(draw: st.DrawFn, most: int = 6) -> Case:
+    terms = draw(loan_terms())
+    events: list[LoanEvent] = [Disbursed(reference="d", value_date=terms.drawn_on, fen=terms.principal_fen)]
+    day = terms.drawn_on
+    for number in range(draw(st.integers(0, most))):
+        day = draw(_next_day(terms, events, day))
+        event = draw(_event(terms, events, day, f"{draw(st.integers(0, 3))}/{number}"))
+        if not replay(terms, [*events, event], nights(day - DAY)).refusals:
+            events.append(event)
+    for event in draw(st.lists(st.sampled_from(events), max_size=1)):
+        if not isinstance(event, Disbursed):
+            undone = Reversed(reference=f"{event.reference}/reversed", value_date=day, of=event.reference)
+            if not replay(terms, [*events, undone], nights(day - DAY)).refusals:
+                events.append(undone)
+    closed = day - DAY + draw(st.sampled_from([0, 1, 2, 91]) | st.integers(0, 400)) * DAY
+    return Case(terms, tuple(events), closed)
+
+
+def _next_day(terms: LoanTerms, events: Sequence[LoanEvent], day: date) -> st.SearchStrategy[date]:
+    """Draw the day of the next event: any, or near a day on which a rule bites."""
+    life = replay(terms, events, nights(day))
+    marks = [settlement_days(day, day + 100 * DAY)[0]]
+    marks += [following_working_day(i.instalment.nominal) for i in life.instalments if i.instalment.nominal >= day][:1]
+    marks += [i.instalment.nominal for i in life.instalments if i.instalment.nominal >= day][:1]
+    if life.standing.oldest_due:
+        marks.append(life.standing.oldest_due + 91 * DAY)
+    near = [mark + shift * DAY for mark in marks for shift in (-2, -1, 0, 1, 2) if mark + shift * DAY >= day]
+    return st.sampled_from(near) | st.integers(0, 150).map(lambda gap: day + gap * DAY)
+
+
+def _event(terms: LoanTerms, events: Sequence[LoanEvent], day: date, name: str) -> st.SearchStrategy[LoanEvent]:
+    """Draw an event that suits the loan as it stands."""
+    life = replay(terms, events, nights(day - DAY))
+    found, last = life.standing, life.instalments[-1].instalment
+    interest = sum(charge.unpaid_fen for charge in life.charges)
+    due = found.cost_fen + interest + sum(i.instalment.fen - i.paid_fen for i in life.instalments if i.instalment.nominal <= day)
+    whole = found.cost_fen + interest + found.principal_fen
+    amounts = [1, due - 1, due, due + 1, interest, whole - 1, whole, whole + 50_000, found.principal_fen, whole // 2]
+    paid = st.sampled_from([fen for fen in amounts if fen > 0]) | st.integers(1, 2 * terms.principal_fen)
+    pay = paid.map(lambda fen: Repaid(reference=name, value_date=day, fen=fen))
+    kinds: list[st.SearchStrategy[LoanEvent]] = [pay, pay, pay]
+    kinds.append(st.integers(1, 100_000).map(lambda fen: CostAdvanced(reference=name, value_date=day, fen=fen)))
+    if found.excess_fen:
+        kinds.append(st.integers(1, found.excess_fen).map(lambda fen: Refunded(reference=name, value_date=day, fen=fen)))
+    if terms.method is Method.BULLET and found.state is not State.WRITTEN_OFF:
+        later = st.integers(1, 400).map(lambda days: max(last.nominal, day) + days * DAY)
+        kinds.append(
+            st.builds(
+                lambda maturity, rate, share: Extended(
+                    reference=name, value_date=day, maturity=maturity, rate_ppb=rate, gov_ppb=rate * share // 100
+                ),
+                later,
+                percents,
+                st.sampled_from([0, 50, 100]),
+            )
+        )
+    if found.state is State.NON_ACCRUAL:
+        kinds.append(
+            st.integers(0, found.principal_fen).map(
+                lambda fen: WrittenOff(reference=name, value_date=day, pool_fen=fen, pool_share_ppb=700_000_000)
+            )
+        )
+    return st.one_of(kinds)
+
+
+# --- replay against the oracle ---------------------------------------------------------------------------------------
+
+
+def by_replay(life: Life) -> dict[str, object]:
+    """Return what both must say, as replay says it."""
+    standing = life.standing
+    return {
+        "charges": Counter((c.kind.value, c.end, c.due, c.whole_fen, c.gov_fen, c.paid_fen) for c in life.charges),
+        "instalments": [(i.instalment.nominal, i.instalment.fen, i.paid_fen) for i in life.instalments],
+        "principal": standing.principal_fen, "overdue": standing.overdue_fen, "oldest due": standing.oldest_due,
+        "state": standing.state.value, "cost": standing.cost_fen, "excess": standing.excess_fen,
+        "given up": standing.given_up_fen,
+    }  # fmt: skip
+
+
+def by_oracle(told: plain.Oracle) -> dict[str, object]:
+    return {
+        "charges": Counter((b.kind, b.until, b.until, b.whole, b.gov, b.paid) for b in told.bills),
+        "instalments": [(p.nominal, p.fen, p.paid) for p in told.parts],
+        "principal": told.principal(), "overdue": told.overdue(), "oldest due": told.oldest_due(), "state": told.state,
+        "cost": told.cost, "excess": told.excess, "given up": told.given_up,
+    }  # fmt: skip
+
+
+# What the oracle notes is a known difference: each has a failing example of its own at the end of this file.
+
+
+@settings(LAWS, max_examples=300)
+@given(cases())
+def test_replay_and_the_oracle_tell_the_same_life(case: Case) -> None:
+    told = case.oracle()
+    assume(not told.notes)
+    assert by_replay(case.life()) == by_oracle(told)
+
+
+@LAWS
+@given(cases())
+def test_streams_are_the_oracles_days_and_a_charge_is_its_days(case: Case) -> None:
+    told, life = case.oracle(), case.life()
+    assume(not told.notes)
+    for (kind, day), (base, rate, gov) in told.daily.items():
+        running = [s for s in life.streams if s.kind.value == kind and s.days(day, day + DAY)]
+        assert len(running) <= 1, "streams of a kind never overlap"
+        assert [(s.base_fen, s.rate_ppb, s.gov_ppb) for s in running] == ([(base, rate, gov)] if base else [])
+    for charge in life.charges:
+        mine = [s for s in life.streams if s.kind is charge.kind]
+        days = [(s, s.days(charge.start, charge.end)) for s in mine]
+        assert charge.whole_units == sum(s.base_fen * s.rate_ppb * n for s, n in days)
+        assert charge.gov_units == sum(s.base_fen * s.gov_ppb * n for s, n in days)
+    for kind in StreamKind:
+        mine_charged = sorted((c.start, c.end) for c in life.charges if c.kind is kind)
+        assert all(a[1] <= b[0] for a, b in pairwise(mine_charged)), "no day is charged twice"
+
+
+# --- laws ------------------------------------------------------------------------------------------------------------
+
+
+@LAWS
+@given(cases(), st.randoms(use_true_random=False))
+def test_the_order_in_which_events_arrive_does_not_matter(case: Case, luck: random.Random) -> None:
+    shuffled = list(case.events)
+    luck.shuffle(shuffled)
+    assert replay(case.terms, shuffled, nights(case.closed)) == case.life()
+
+
+@LAWS
+@given(cases())
+def test_principal_is_what_the_movements_say_and_no_payment_is_lost(case: Case) -> None:
+    life = case.life()
+    principal, paid = 0, Counter[tuple[date, int]]()
+    for movement in life.movements:
+        match movement:
+            case LoanPaidOut():
+                principal += movement.fen
+            case PaidIn():
+                principal -= movement.overdue_fen + movement.normal_fen
+                parts = (movement.cost_fen, movement.overdue_fen, movement.normal_fen, movement.excess_fen)
+                unpaid = (movement.paid.interest_fen, movement.paid.penalty_fen, movement.paid.compound_fen)
+                assert min(*parts, *unpaid) >= 0
+                assert not movement.excess_fen or principal == 0, "nothing is kept as excess while principal is owed"
+                paid[(movement.value_date, sum(parts) + sum(unpaid))] += 1
+            case LoanWrittenOff():
+                principal -= movement.principal_fen
+            case RecoveredAfterWriteOff():
+                parts = (movement.cost_fen, movement.pool_fen, movement.bank_fen, movement.excess_fen)
+                assert min(parts) >= 0
+                paid[(movement.value_date, sum(parts))] += 1
+    assert principal == life.standing.principal_fen >= 0
+    assert paid == Counter((e.value_date, e.fen) for e in plain.in_effect(case.events) if isinstance(e, Repaid))
+    assert all(0 <= i.paid_fen <= i.instalment.fen for i in life.instalments)
+    assert all(charge.unpaid_fen >= 0 <= charge.paid_fen for charge in life.charges)
+
+
+@LAWS
+@given(cases())
+def test_borrower_and_government_make_the_whole_each_rounded_once(case: Case) -> None:
+    for charge in case.life().charges:
+        assert charge.whole_fen == round_half_up(interest_fen(charge.whole_units, case.terms.basis))
+        assert charge.gov_fen == round_half_up(interest_fen(charge.gov_units, case.terms.basis))
+        assert charge.paid_fen + charge.unpaid_fen + charge.gov_fen == charge.whole_fen
+        assert charge.kind is StreamKind.CONTRACT or charge.gov_fen == 0, "government pays no penalty"
+
+
+@LAWS
+@given(cases(), st.lists(st.integers(0, 1_500), min_size=3, max_size=3))
+def test_the_interest_of_two_adjacent_periods_is_the_interest_of_both(case: Case, days: list[int]) -> None:
+    start, middle, end = (case.terms.drawn_on + n * DAY for n in sorted(days))
+    life = case.life()
+    for kind in StreamKind:
+        lines = StreamLines(kind)
+        lines.lines = [stream for stream in life.streams if stream.kind is kind]
+        (_, *first), (_, *second), (_, *both) = (lines.units(*p) for p in ((start, middle), (middle, end), (start, end)))
+        assert [a + b for a, b in zip(first, second, strict=True)] == both
+
+
+@LAWS
+@given(cases(), st.sampled_from([0, 1, 90]) | st.integers(0, 400))
+def test_a_later_night_never_changes_a_charge_made_before(case: Case, nights_more: int) -> None:
+    now, later = case.life(), case.life(case.closed + nights_more * DAY)
+    if case.last_event <= case.closed:
+        assert later.charges[: len(now.charges)] == now.charges
+        assert later.movements[: len(now.movements)] == now.movements
+    last_charged: dict[StreamKind, date] = {}
+    for charge in now.charges:
+        last_charged[charge.kind] = max(charge.end, last_charged.get(charge.kind, date.min))
+    for stream in now.streams:
+        uncharged = stream.end is None or stream.end > last_charged.get(stream.kind, date.min)
+        assert not uncharged or stream.state is now.standing.state, "interest not charged stands where its loan stands"
+
+
+def contract_of(terms: LoanTerms) -> Contract:
+    return Contract(
+        book=BookCode("LB-371621-X"), book_id=1, id=1, contract="C1", product="XEXD", county="371621", household=None,
+        borrower="B1", terms=terms,
+    )  # fmt: skip
+
+
+def balances(lines: Sequence[Posting]) -> Counter[str]:
+    """Return debits less credits by account."""
+    found: Counter[str] = Counter()
+    for line in lines:
+        found[line.account] += line.fen if line.side is Side.DEBIT else -line.fen
+    return found
+
+
+def turnovers(lines: Sequence[Posting]) -> dict[tuple[str, Side, Dimensions], int]:
+    found: dict[tuple[str, Side, Dimensions], int] = {}
+    for line in lines:
+        key = (line.account, line.side, line.dimensions)
+        found[key] = found.get(key, 0) + line.fen
+    return {key: fen for key, fen in found.items() if fen}
+
+
+@LAWS
+@given(cases())
+def test_every_movement_balances_and_the_control_accounts_are_the_standing(case: Case) -> None:
+    life, dims = case.life(), contract_of(case.terms).dimensions
+    for movement in life.movements:
+        assert sum(balances(postings(movement, dims)).values()) == 0
+    held = balances([line for movement in life.movements for line in postings(movement, dims)])
+    found, owed = life.standing, Counter[str]()
+    for charge in life.charges:
+        owed[RECEIVABLE[charge.kind]] += charge.unpaid_fen if found.state is State.ACCRUING else 0
+        owed[SUBSIDY_RECEIVABLE] += charge.gov_fen
+    accruing, gone = found.state is State.ACCRUING, found.state is State.WRITTEN_OFF
+    owed[PRINCIPAL["normal"]] = found.principal_fen - found.overdue_fen if accruing else 0
+    owed[PRINCIPAL["overdue"]] = found.overdue_fen if accruing else 0
+    owed[PRINCIPAL["non_accrual"]] = 0 if accruing else found.principal_fen
+    owed[COST_ADVANCED], owed[EXCESS] = found.cost_fen, -found.excess_fen
+    owed[MEMO_WRITTEN_OFF] = found.given_up_fen if gone else 0
+    assert {account: held[account] for account in owed} == dict(owed)
+
+
+@LAWS
+@given(cases(), st.lists(st.tuples(st.integers(0, 200), st.booleans()), max_size=6))
+def test_posting_step_by_step_posts_what_one_jump_posts(case: Case, steps: list[tuple[int, bool]]) -> None:
+    contract, day = contract_of(case.terms), case.closed
+    lives = [case.life()]
+    for more, half_a_night in steps:
+        day += more * DAY
+        lives.append(replay(case.terms, case.events, Horizon(day, day - DAY) if half_a_night else nights(day)))
+    posted = [line for before, after in pairwise(lives) for line in difference(before.movements, after.movements, contract)]
+    assert turnovers(posted) == turnovers(difference(lives[0].movements, lives[-1].movements, contract))
+    undone = (*difference((), lives[-1].movements, contract), *difference(lives[-1].movements, (), contract))
+    assert turnovers(undone) == {}
+
+
+@LAWS
+@given(cases(), st.data())
+def test_a_reversed_event_never_was(case: Case, data: st.DataObject) -> None:
+    event = data.draw(st.sampled_from([e for e in case.events if not isinstance(e, Reversed)]))
+    undone = Reversed(reference="x/reversed", value_date=case.closed, of=event.reference)
+    without = [e for e in case.events if e is not event]
+    assert replay(case.terms, [*case.events, undone], nights(case.closed)) == replay(case.terms, without, nights(case.closed))
+
+
+def touched(life: Life, closing: date) -> bool:
+    """Tell whether ageing looks at a loan in the night of a day: `ageing._TOUCHED` said in Python."""
+    falling = dates_falling_on(closing)
+    for line in life.instalments:
+        due = line.instalment.nominal in falling if line.instalment.rolls else line.instalment.nominal == closing
+        if due and not line.overdue and line.paid_fen < line.instalment.fen:
+            return True
+    found = life.standing
+    stops = found.oldest_due is not None and (closing - found.oldest_due).days > NON_ACCRUAL_AFTER_DAYS
+    return (stops and found.state is State.ACCRUING) or any(c.unpaid_fen and c.due == closing for c in life.charges)
+
+
+def night_of(data: st.DataObject, case: Case) -> date:
+    """Draw a night after all events, near days on which something happens."""
+    first = case.last_event
+    marks = [first, *settlement_days(first, first + 200 * DAY)]
+    marks += [i.instalment.nominal + n * DAY for i in case.life(first).instalments for n in range(-1, 4)]
+    oldest = case.life(first).standing.oldest_due
+    marks += [oldest + n * DAY for n in (90, 91, 92)] if oldest else []
+    return data.draw(st.sampled_from([day for day in marks if day >= first]) | st.integers(0, 400).map(lambda n: first + n * DAY))
+
+
+@LAWS
+@given(cases(), st.data())
+def test_a_night_changes_no_loan_that_it_does_not_touch(case: Case, data: st.DataObject) -> None:
+    closing = night_of(data, case)
+    before = replay(case.terms, case.events, Horizon(closing, closing - DAY))
+    assume(not touched(before, closing))
+    assert case.life(closing) == before
+
+
+@LAWS
+@given(cases(), st.data())
+def test_the_nights_settlement_charges_what_replay_charges(case: Case, data: st.DataObject) -> None:
+    """`settlement._CHARGE` said in Python."""
+    closing = night_of(data, case)
+    until, everyone = closing + DAY, is_settlement_day(closing)
+    before = replay(case.terms, case.events, nights(closing - DAY))
+    falling = dates_falling_on(until)
+    due = any(
+        not line.overdue
+        and line.paid_fen < line.instalment.fen
+        and (line.instalment.nominal in falling if line.instalment.rolls else line.instalment.nominal == until)
+        for line in before.instalments
+    )
+    expected = []
+    for kind in StreamKind:
+        if not everyone and not (due and kind is StreamKind.CONTRACT):
+            continue
+        since = max(last_settlement_before(closing) + DAY, dict(before.charged_until).get(kind, date.min))
+        lines = [s for s in before.streams if s.kind is kind and s.days(since, until)]
+        units = [sum(s.base_fen * r * s.days(since, until) for s, r in pairs) for pairs in (
+            [(s, s.rate_ppb) for s in lines], [(s, s.gov_ppb) for s in lines])]  # fmt: skip
+        if units[0]:
+            expected.append((kind, max(lines[0].start, since), until, *units, before.standing.state))
+    after = replay(case.terms, case.events, Horizon(closing, closing - DAY))
+    fresh = after.charges[len(before.charges) :]
+    assert [(c.kind, c.start, c.end, c.whole_units, c.gov_units, c.state) for c in fresh] == expected
+    assert after.charges[: len(before.charges)] == before.charges
+    assert (after.streams, after.instalments, after.standing) == (before.streams, before.instalments, before.standing)
+
+
+dues_due = st.lists(
+    st.builds(
+        Due,
+        st.sampled_from(Component),
+        st.dates(date(2017, 1, 1), date(2018, 1, 1)),
+        st.integers(0, 10**7),
+        st.integers(0, 5),
+    ),
+    max_size=8,
+)
+
+
+@settings(LAWS, max_examples=200)
+@given(st.integers(0, 10**8), dues_due, st.permutations(list(Component)))
+def test_no_money_is_lost_and_nothing_is_overpaid(payment: int, dues: list[Due], order: list[Component]) -> None:
+    allocations, left = allocate(payment, dues, order)
+    assert sum(a.paid_fen for a in allocations) + left == payment
+    assert all(0 < a.paid_fen <= a.due.outstanding_fen for a in allocations)
+    settled = sum(a.paid_fen == a.due.outstanding_fen for a in allocations)
+    assert settled >= len(allocations) - 1, "only the last due can be settled in part"
+    assert not left or settled == sum(due.outstanding_fen > 0 for due in dues), "nothing is left over while something is due"
+    ranks = [(order.index(a.due.component), a.due.due_date) for a in allocations]
+    assert ranks == sorted(ranks)
+    smaller, _ = allocate(payment // 2, dues, order)
+    assert [a.due for a in smaller] == [a.due for a in allocations][: len(smaller)], "more money settles the same first"
+
+
+# --- in the books: the night's SQL and replay ------------------------------------------------------------------------
+
+
+def begin_on(session: Session, first: date) -> None:
+    """Let the nights before a day be over; nothing was lent in them."""
+    flip(session, first)
+    session.execute(text("UPDATE loans.horizon SET charged_through = :day, aged_through = :day"), {"day": first - DAY})
+
+
+def close(session: Session, first: date, last: date) -> None:
+    day = first
+    while day <= last:
+        flip(session, day + DAY)
+        for step in wiring.night_steps():
+            step.work(session, day)
+        day += DAY
+
+
+def book(session: Session, contract: Contract, *events: LoanEvent) -> list[Booked]:
+    return book_events(session, [(contract, event) for event in events], "t", lambda _, event: event.kind)
+
+
+def enter(session: Session, lb: Book, terms: LoanTerms, first: LoanEvent, name: str = "C1") -> Contract:
+    """Bring a loan into a book past all checks, by its first event."""
+    loan_id = take_sequence(session, {lb.id: 1})[lb.id]
+    made = replace(contract_of(terms), book=lb.code, book_id=lb.id, id=loan_id, contract=name, county=lb.county or "")
+    session.execute(
+        insert(loan_table).values(
+            book_id=lb.id, id=loan_id, contract=name, product=made.product, county=made.county, borrower=made.borrower,
+            terms=terms_to_json(terms),
+        )
+    )  # fmt: skip
+    book(session, made, first)
+    return made
+
+
+def drawn(terms: LoanTerms, reference: str = "d") -> Disbursed:
+    return Disbursed(reference=reference, value_date=terms.drawn_on, fen=terms.principal_fen)
+
+
+def paid(day: date, fen: int, reference: str = "r") -> Repaid:
+    return Repaid(reference=reference, value_date=day, fen=fen)
+
+
+def bullet(start: date, maturity: date, gov_ppb: int = 0) -> LoanTerms:
+    return LoanTerms(
+        product="XEXD", principal_fen=5_000_000, drawn_on=start, maturity=maturity, method=Method.BULLET,
+        rates=(RateStep(start, RATE, gov_ppb),),
+    )  # fmt: skip
+
+
+def by_thirds(start: date, maturity: date) -> LoanTerms:
+    return replace(bullet(start, maturity), method=Method.EQUAL_PRINCIPAL, principal_fen=3_000_000)
+
+
+def failing(session: Session) -> list[str]:
+    return [f"{c.check}: {c.expected} != {c.actual}" for c in wiring.verify(session) if not c.ok]
+
+
+UNSETTLED_DAY = "the 20th is charged before it is known what fell overdue on it: its day is lost, and the night stops"
+
+
+@pytest.mark.parametrize("busy", [False, pytest.param(True, marks=pytest.mark.xfail(strict=True, reason=UNSETTLED_DAY))])
+def test_a_portfolio_lives_through_its_nights_and_ties(session: Session, city: dict[str, Book], *, busy: bool) -> None:
+    """Random loans and events, some back-dated, some reversed; `busy`: things fall overdue on settlement days too."""
+    luck, first, last = random.Random(20170620), date(2017, 2, 10), date(2017, 9, 30)
+    begin_on(session, first)
+    planned = [_random_terms(luck, first, busy=busy) for _ in range(24)]
+    loans: list[Contract] = []
+    day = first
+    while day <= last:
+        for terms in planned:
+            if terms.drawn_on == day:
+                number = len(loans)
+                loans.append(enter(session, city["LB"], terms, drawn(terms, f"d{number}"), f"C{number}"))
+        hot = day.day in (19, 20, 21) and day.month in (3, 6, 9)
+        for contract in loans:
+            if luck.random() < (0.3 if hot else 0.01) and (busy or not is_settlement_day(day)):
+                _something_happens(session, contract, luck, day, busy=busy)
+        close(session, day, day)
+        if hot or day == last:
+            assert not failing(session)
+        day += DAY
+
+
+def _random_terms(luck: random.Random, first: date, *, busy: bool) -> LoanTerms:
+    start = first + luck.randrange(90) * DAY
+    steps = [RateStep(start, RATE, RATE * luck.choice([0, 0, 50, 100]) // 100)]
+    if luck.random() < 0.3:
+        steps.append(RateStep(start + luck.randrange(1, 150) * DAY, RATE, luck.choice([0, RATE // 2, RATE])))
+    maturity, method = start + luck.randrange(140, 500) * DAY, Method.EQUAL_PRINCIPAL
+    if luck.random() < 0.65:
+        method, maturity = (
+            Method.BULLET,
+            luck.choice([start + luck.randrange(1, 150) * DAY, date(2017, 6, 20), date(2017, 6, 21)]),
+        )
+        if maturity <= start or (not busy and is_settlement_day(following_working_day(maturity))):
+            maturity = start + 33 * DAY
+    return replace(
+        bullet(start, maturity), method=method, principal_fen=luck.randrange(1, 10**7), rates=tuple(steps),
+        compound_base=luck.choice(list(CompoundBase)),
+    )  # fmt: skip
+
+
+def _something_happens(session: Session, contract: Contract, luck: random.Random, day: date, *, busy: bool) -> None:
+    events = events_of(session, [contract.key])[contract.key]
+    life = replay(contract.terms, events, horizon_now(session))
+    found, name = life.standing, f"{contract.contract}/{day}"
+    back = max(contract.terms.drawn_on, day - luck.choice([0, 0, 0, 0, luck.randrange(60)]) * DAY)
+    if not busy and is_settlement_day(back):
+        back += DAY
+    interest = sum(charge.unpaid_fen for charge in life.charges)
+    whole = found.cost_fen + interest + found.principal_fen
+    amounts = [1, interest, interest - 1, whole, whole + 5_000, whole // 2, whole // 3, found.overdue_fen]
+    made: LoanEvent = paid(back, max(1, luck.choice(amounts)), name)
+    chance = luck.random()
+    if chance > 0.9 and len(events) > 1:
+        made = Reversed(reference=f"{events[-1].reference}/reversed", value_date=day, of=events[-1].reference)
+    elif chance > 0.8:
+        made = CostAdvanced(reference=name, value_date=back, fen=luck.randrange(1, 5_000))
+    elif chance > 0.65 and contract.terms.method is Method.BULLET and found.state is not State.WRITTEN_OFF:
+        until = max(day, life.instalments[0].instalment.nominal) + luck.randrange(1, 100) * DAY
+        if busy or not is_settlement_day(following_working_day(until)):
+            made = Extended(reference=name, value_date=back, maturity=until, rate_ppb=47_500_000, gov_ppb=0)
+    elif found.excess_fen:
+        made = Refunded(reference=name, value_date=day, fen=found.excess_fen)
+    elif found.state is State.NON_ACCRUAL and chance > 0.5:
+        made = WrittenOff(reference=name, value_date=day, pool_fen=0, pool_share_ppb=0)
+    try:
+        with session.begin_nested():
+            book(session, contract, made)
+    except (EventRefused, EventReused):
+        pass  # a write-off that a back-dated fact forbids, a reversal made twice: refused, and nothing changes
+
+
+@pytest.mark.parametrize(("fen", "steps"), [(100_000, 0), (5_100_000, 0), (100_000, 1), (5_100_000, 2)])
+def test_an_event_of_tomorrow_waits_until_today_is_charged_and_aged(
+    session: Session, city: dict[str, Book], fen: int, steps: int
+) -> None:
+    """Before it waited, a payment of the 21st went to principal before the interest of the 20th was there to be paid."""
+    terms, closing = bullet(date(2017, 5, 31), date(2017, 9, 1)), date(2017, 6, 20)
+    begin_on(session, terms.drawn_on)
+    contract = enter(session, city["LB"], terms, drawn(terms))
+    close(session, terms.drawn_on, closing - DAY)
+    flip(session, closing + DAY)
+    night = wiring.night_steps()
+    for step in night[:steps]:
+        step.work(session, closing)
+    with pytest.raises(CloseUnderWay):
+        book(session, contract, paid(closing + DAY, fen))
+    for step in night[steps:3]:
+        step.work(session, closing)
+    book(session, contract, paid(closing + DAY, fen))
+    for step in night[3:]:
+        step.work(session, closing)
+    close(session, closing + DAY, closing + DAY)
+    assert not failing(session)
+
+
+# --- what fails today ------------------------------------------------------------------------------------------------
+
+
+def known(reason: str) -> pytest.MarkDecorator:
+    """Mark a failing example of a known bug; when it is mended, the mark must go."""
+    return pytest.mark.xfail(strict=True, reason=reason)
+
+
+@known(UNSETTLED_DAY)
+def test_a_bullet_unpaid_on_a_settlement_day_bears_penalty_from_that_day() -> None:
+    terms = bullet(date(2017, 6, 1), date(2017, 6, 20), gov_ppb=RATE)
+    life = replay(terms, [drawn(terms)], nights(date(2017, 6, 20)))
+    # E5: government pays for the 19 days before maturity and not for the 20th, which is a day of penalty.
+    assert [(c.kind.value, (c.end - c.start).days, c.gov_fen) for c in life.charges] == [
+        ("contract", 19, 11_479),
+        ("penalty", 1, 0),
+    ]
+
+
+@known(UNSETTLED_DAY)
+def test_interest_billed_by_a_payment_on_a_settlement_day_bears_compound_from_that_day() -> None:
+    terms = replace(bullet(date(2017, 5, 1), date(2017, 6, 1)), compound_base=CompoundBase.INTEREST_AND_PENALTY)
+    case = Case(terms, (drawn(terms), paid(date(2017, 6, 20), 1)), date(2017, 9, 20))
+    assert by_replay(case.life()) == by_oracle(case.oracle())
+
+
+@known(UNSETTLED_DAY)
+@pytest.mark.parametrize("maturity", [date(2017, 6, 20), date(2017, 6, 1)])
+def test_the_night_of_a_settlement_day_closes_whatever_fell_overdue_on_it(
+    session: Session, city: dict[str, Book], maturity: date
+) -> None:
+    begin_on(session, date(2017, 6, 1))
+    terms = bullet(date(2017, 5, 31), maturity)
+    contract = enter(session, city["LB"], terms, drawn(terms))
+    close(session, date(2017, 6, 1), date(2017, 6, 19))
+    book(session, contract, paid(date(2017, 6, 20), 1))
+    close(session, date(2017, 6, 20), date(2017, 6, 21))
+    assert not failing(session)
+
+
+@known("maturity is told by the last instalment, which a prepayment has already settled, so it never comes")
+def test_after_maturity_unpaid_interest_bears_the_penalty_rate_though_the_last_instalment_was_prepaid() -> None:
+    terms = by_thirds(date(2017, 3, 21), date(2017, 12, 20))
+    interest_of_a_quarter = 33_350
+    first = paid(date(2017, 6, 21), interest_of_a_quarter + 1_000_000 + 1_000_000)  # the first instalment and the last
+    life = replay(terms, [drawn(terms), first], nights(date(2018, 2, 1)))
+    assert [i.paid_fen for i in life.instalments] == [1_000_000, 0, 1_000_000]
+    (running,) = [s for s in life.streams if s.kind is StreamKind.COMPOUND and s.days(date(2018, 1, 1), date(2018, 1, 2))]
+    assert running.rate_ppb == RATE * 3 // 2, "domain.md 4: before maturity the contract rate, after it the penalty rate"
+
+
+@known("the penalty rate is looked up when something happens to the loan, not when the rate changes")
+def test_an_event_without_interest_changes_no_interest() -> None:
+    start = date(2017, 3, 1)
+    terms = replace(
+        by_thirds(start, date(2018, 3, 20)), rates=(RateStep(start, RATE, 0), RateStep(date(2017, 8, 1), RATE + 10**7, 0))
+    )
+    cost = CostAdvanced(reference="c", value_date=date(2017, 8, 10), fen=100)
+    without, with_cost = (replay(terms, [drawn(terms), *more], nights(date(2017, 9, 20))) for more in ([], [cost]))
+    assert with_cost.charges == without.charges
+
+
+@known("domain.md 1.3: the subsidy's day count stops at the contractual maturity; replay counts to the working day after it")
+def test_the_subsidy_stops_at_the_nominal_maturity_though_a_holiday_moves_it() -> None:
+    terms = bullet(date(2017, 4, 3), date(2017, 6, 3), gov_ppb=RATE)  # a Saturday: due on Monday the 5th
+    life = replay(terms, [drawn(terms), paid(date(2017, 4, 20), 1)], nights(date(2017, 6, 4)))
+    told = plain.Oracle(terms, following_working_day, subsidised_on_holidays=False)
+    told.live([drawn(terms), paid(date(2017, 4, 20), 1)], date(2017, 6, 4))
+    assert by_replay(life) == by_oracle(told)
+
+
+@known("penalty billed by the payment itself is due today, so it does not count as arrears when accrual resumes")
+def test_a_loan_that_still_owes_penalty_does_not_accrue_again() -> None:
+    terms = bullet(date(2017, 3, 15), date(2017, 6, 1))
+    day = date(2017, 9, 15)
+    before = replay(terms, [drawn(terms)], nights(day - DAY))
+    assert before.standing.state is State.NON_ACCRUAL
+    owed = before.standing.principal_fen + sum(charge.unpaid_fen for charge in before.charges)
+    life = replay(terms, [drawn(terms), paid(day, owed + 1_000)], nights(day - DAY))
+    assert sum(charge.unpaid_fen for charge in life.charges) > 70_000, "the penalty since the 20th of June"
+    assert life.standing.state is State.NON_ACCRUAL, "all arrears are paid: back to accrual (movements.ResumedAccruing)"
+
+
+@known("a reversal of nothing is taken, and undoes a later event that happens to bear the reference")
+def test_a_reversal_names_an_event_of_its_loan(session: Session, city: dict[str, Book]) -> None:
+    terms = bullet(date(2017, 3, 15), date(2017, 6, 1))
+    begin_on(session, terms.drawn_on)
+    contract = enter(session, city["LB"], terms, drawn(terms))
+    with pytest.raises(LoanError):
+        book(session, contract, Reversed(reference="r/reversed", value_date=terms.drawn_on, of="r"))
+
+
+@known("an extension to a day already past is taken")
+def test_an_extension_ends_after_it_is_agreed() -> None:
+    terms = bullet(date(2017, 5, 1), date(2017, 6, 1))
+    late = Extended(reference="x", value_date=date(2017, 7, 10), maturity=date(2017, 6, 15), rate_ppb=RATE, gov_ppb=0)
+    assert replay(terms, [drawn(terms), late], nights(date(2017, 7, 9))).refusals
+
+
+@known("a written-off loan can be extended")
+def test_a_loan_written_off_can_not_be_extended() -> None:
+    terms = bullet(date(2017, 5, 1), date(2017, 6, 1))
+    gone = WrittenOff(reference="w", value_date=date(2017, 9, 10), pool_fen=0, pool_share_ppb=0)
+    late = Extended(reference="x", value_date=date(2017, 9, 22), maturity=date(2018, 6, 15), rate_ppb=RATE, gov_ppb=0)
+    assert replay(terms, [drawn(terms), gone, late], nights(date(2017, 9, 21))).refusals
+
+
+def taken_over(day: date, charged_until: date) -> TakenOver:
+    return TakenOver(reference="in", value_date=day, principal_fen=5_000_000, charged_until=charged_until)
+
+
+@known("what runs on from a payment runs from its day, though that day is charged already: the night stops")
+def test_a_day_charged_before_the_takeover_bears_no_interest_again() -> None:
+    day = date(2017, 6, 20)
+    events = [taken_over(day, day + DAY), paid(day, 1_000_000)]
+    life = replay(bullet(date(2017, 1, 3), date(2017, 9, 1)), events, nights(day))
+    assert min(stream.start for stream in life.streams) == day + DAY
+
+
+@known("the night's settlement looks back to the last settlement day only: older days are never charged, and the night stops")
+def test_a_takeover_is_charged_up_to_the_last_settlement() -> None:
+    terms = bullet(date(2017, 1, 3), date(2017, 12, 1))
+    assert replay(terms, [taken_over(date(2017, 8, 1), date(2017, 3, 21))], nights(date(2017, 7, 31))).refusals
+
+
+@known("at a takeover overdue principal bears penalty from the first uncharged day, though it was not due yet")
+def test_at_a_takeover_penalty_begins_on_the_due_day() -> None:
+    terms = bullet(date(2017, 1, 3), date(2017, 7, 3))
+    life = replay(terms, [taken_over(date(2017, 8, 1), date(2017, 6, 21))], nights(date(2017, 8, 1)))
+    assert life.refusals or min(s.start for s in life.streams if s.kind is StreamKind.PENALTY) == date(2017, 7, 3)
+
+
+@known("accrual takes every loan's basis for 360")
+def test_a_loan_on_365_days_accrues_on_365_days(session: Session, city: dict[str, Book]) -> None:
+    terms = replace(bullet(date(2017, 5, 2), date(2017, 9, 1)), basis=365)
+    begin_on(session, terms.drawn_on)
+    enter(session, city["LB"], terms, drawn(terms))
+    close(session, terms.drawn_on, terms.drawn_on)
+    accrued = session.scalar(text("SELECT sum(fen) FROM ledger.posting WHERE account = '1132.09'"))
+    assert accrued == round_half_up(interest_fen(5_000_000 * RATE, 365)) == 596
