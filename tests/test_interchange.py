@@ -35,8 +35,9 @@ def journal(session: Session, city: dict[str, Book]) -> Session:
         ],
     )  # fmt: skip
     reverse(session, rcf.code, 'fund/plain"; x', date(2017, 1, 3), "t", "重复")
+    close_nights(session, date(2017, 1, 1), date(2017, 1, 1))
     bullet_loan(session, lb, date(2017, 1, 2), 5_000_000, [Repaid(reference="r", value_date=date(2017, 1, 2), fen=1)])
-    close_nights(session, date(2017, 1, 1), date(2017, 3, 25))
+    close_nights(session, date(2017, 1, 2), date(2017, 3, 25))
     return session
 
 

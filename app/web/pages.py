@@ -117,7 +117,7 @@ class _Pages:
             months = home.months_of_lending(session, found.as_of)
             values = {
                 **_common(session), "status": found, "funds": home.fund_balances(session, found.as_of), "months": months,
-                "portfolio": home.portfolio(session), "claims": home.claims_count(session),
+                "portfolio": home.portfolio(session), "claims": home.claims(session, found.as_of),
             }  # fmt: skip
         lines = (
             Line("累计发放", tuple(month.disbursed_fen for month in months)),

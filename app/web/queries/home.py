@@ -7,6 +7,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.web.queries import COUNTY_OF_BOOK
+from guarantees.entries import CASH
 from ledger.calendar import next_month
 from ledger.queries import turnovers
 from loans.entries import PRINCIPAL
@@ -37,10 +38,10 @@ class PortfolioRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claims:
-    """Claims on the compensation pools: how many were filed, and how many were paid."""
+    """Claims on the compensation pools: how many were paid, and the money that came back to the pools after it."""
 
-    filed: int
     paid: int
+    recovered_fen: int
 
 
 def is_demo(session: Session) -> bool:
@@ -52,7 +53,7 @@ def fund_balances(session: Session, until: date | None) -> dict[str, int]:
     """Return the money in the compensation and the subsidy funds by kind of book."""
     kinds = {row.id: row.kind for row in session.execute(text("SELECT id, kind FROM ledger.book WHERE kind IN ('RCF', 'ISF')"))}
     found = {"RCF": 0, "ISF": 0}
-    for (book_id, _), turnover in turnovers(session, books=list(kinds), accounts=["1004"], until=until).items():
+    for (book_id, _), turnover in turnovers(session, books=list(kinds), accounts=[CASH], until=until).items():
         found[kinds[int(str(book_id))]] += turnover.balance_fen
     return found
 
@@ -110,12 +111,8 @@ def portfolio(session: Session) -> list[PortfolioRow]:
     return [PortfolioRow(**row._asdict()) for row in rows]
 
 
-def claims_count(session: Session) -> Claims:
-    """Return how many claims were filed and paid."""
-    row = session.execute(
-        text(
-            "SELECT (SELECT count(*) FROM guarantees.claim) AS filed, "
-            "(SELECT count(*) FROM guarantees.claim_event WHERE kind = 'paid') AS paid"
-        )
-    ).one()
-    return Claims(filed=row.filed, paid=row.paid)
+def claims(session: Session, until: date | None) -> Claims:
+    """Return the paid claims as known now, and what came back by a value date."""
+    paid = session.scalar(text("SELECT count(*) FROM guarantees.claim_event WHERE kind = 'paid'"))
+    passed = turnovers(session, accounts=[CASH], entry_kinds=["guarantees.passed"], until=until)
+    return Claims(paid=paid or 0, recovered_fen=sum(turnover.debit_fen for turnover in passed.values()))

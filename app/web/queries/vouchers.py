@@ -170,8 +170,8 @@ def _with_lines(session: Session, heads: Sequence[Row[Any]], loan_id: int | None
 
 
 _LINES = """
-SELECT p.book_id, p.seq, p.account, a.title, p.side, p.fen, coalesce(k.name, p.bank) AS bank, p.product, p.payer, p.kind, p.loan_id,
-       l.contract AS loan, p.project, coalesce((
+SELECT p.book_id, p.seq, p.account, a.title, p.side, p.fen, coalesce(k.name, p.bank) AS bank, p.product, p.payer, p.kind,
+       p.loan_id, l.contract AS loan, p.project, coalesce((
            SELECT r.name FROM registry.region r WHERE r.code = p.county ORDER BY r.valid_from DESC LIMIT 1
        ), p.county) AS county
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS asked (book_id, seq)
