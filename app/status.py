@@ -54,7 +54,6 @@ def status(session: Session, as_of: date | None = None) -> Status:
     principal = turnovers(session, accounts=["1303.01", "1303.02", "1303.03"], until=until, by=("product",))
     relending = turnovers(session, accounts=["2004"], until=until)
     drawn = turnovers(session, accounts=["2004"], entry_kinds=["relending.drawn"], until=until)
-    claims = turnovers(session, accounts=["1036.01"], until=until)
     small = small_loan_codes()
     counts = session.execute(text(_COUNTS)).one()
     return Status(
@@ -68,7 +67,7 @@ def status(session: Session, as_of: date | None = None) -> Status:
         enterprise_balance_fen=_balance({k: t for k, t in principal.items() if k[2] not in small}),
         households=counts.households, loans=counts.loans, loans_open=counts.open, loans_overdue=counts.overdue,
         loans_non_accrual=counts.non_accrual, overdue_principal_fen=counts.overdue_fen,
-        claims_paid_fen=counts.claims_paid, claims_recovered_fen=sum(t.credit_fen for t in claims.values()),
+        claims_paid_fen=counts.claims_paid, claims_recovered_fen=counts.claims_passed,
         solar_stations=counts.stations, solar_received_fen=counts.solar_received,
     )  # fmt: skip
 
@@ -84,6 +83,7 @@ SELECT (SELECT count(*) FROM registry.household) AS households, count(*) AS loan
        count(*) FILTER (WHERE principal_fen > 0) AS open, count(*) FILTER (WHERE oldest_due IS NOT NULL) AS overdue,
        count(*) FILTER (WHERE state = 'non_accrual') AS non_accrual, coalesce(sum(overdue_fen), 0)::bigint AS overdue_fen,
        (SELECT coalesce(sum(fen), 0)::bigint FROM guarantees.claim_event WHERE kind = 'paid') AS claims_paid,
+       (SELECT coalesce(sum(fen), 0)::bigint FROM guarantees.claim_event WHERE kind = 'passed') AS claims_passed,
        (SELECT count(*) FROM solar.station) AS stations,
        (SELECT coalesce(sum(coal_fen + subsidy_fen), 0)::bigint FROM solar.receipt) AS solar_received
   FROM loans.standing WHERE known_to_seq IS NULL

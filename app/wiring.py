@@ -86,9 +86,9 @@ def disbursement_checks() -> tuple[DisbursementCheck, ...]:
 def night_steps() -> tuple[Step, ...]:
     """Return the night's steps in order (house.md 4)."""
     return (
-        Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
         Step("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}),
         Step("age", lambda s, d: asdict(ageing.age(s, d))),
+        Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
         Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
         Step("relending", lambda s, d: {"fen": relending.night(s, d)}),
         Step("pools", _pools),

@@ -25,8 +25,8 @@ from loans.movements import State
 from loans.tables import accrual_figure, accrual_run
 from loans.terms import StreamKind, interest_fen, last_settlement_before
 
-BASIS = 360
-"""The day basis of every product's accrual group; a product with another basis is another group."""
+BASIS = 360 * 365
+"""Units are brought to one basis, so that loans on 360 and on 365 days add up exactly."""
 
 
 class Group(NamedTuple):
@@ -78,7 +78,8 @@ SELECT book_id, product, county, kind, state,
        sum(whole * tonight) AS whole_tonight, sum(gov * tonight) AS gov_tonight
   FROM (
     SELECT s.book_id, s.product, s.county, s.kind, s.state,
-           s.base_fen::numeric * s.rate_ppb AS whole, s.base_fen::numeric * s.gov_ppb AS gov,
+           s.base_fen::numeric * s.rate_ppb * (131400 / s.basis) AS whole,
+           s.base_fen::numeric * s.gov_ppb * (131400 / s.basis) AS gov,
            greatest(0, least(s.end_date, CAST(:until AS date))
                        - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
            CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN 1 ELSE 0 END AS tonight
@@ -92,15 +93,16 @@ SELECT book_id, product, county, kind, state,
 
 _FACTS = """
 WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)), changed AS (
-    SELECT s.*, 1 AS sign FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_from_seq > r.seq
+    SELECT s.*, 1 AS sign, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date) AS base_days
+      FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_from_seq > r.seq
      WHERE s.known_to_seq IS NULL
     UNION ALL
-    SELECT s.*, -1 FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_to_seq > r.seq
+    SELECT s.*, -1, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)
+      FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_to_seq > r.seq
      WHERE s.known_from_seq <= r.seq
 )
 SELECT book_id, product, county, kind, state,
-       sum(sign * base_fen::numeric * rate_ppb * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)) AS whole,
-       sum(sign * base_fen::numeric * gov_ppb * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)) AS gov
+       sum(sign * rate_ppb * (131400 / basis) * base_days) AS whole, sum(sign * gov_ppb * (131400 / basis) * base_days) AS gov
   FROM changed GROUP BY book_id, product, county, kind, state
 """
 
@@ -112,7 +114,8 @@ WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigin
     SELECT c.*, -1 FROM seen r JOIN loans.charge c ON c.book_id = r.book_id AND c.known_to_seq > r.seq
      WHERE c.known_from_seq <= r.seq
 )
-SELECT book_id, product, county, kind, state, sum(sign * whole_units) AS whole, sum(sign * gov_units) AS gov,
+SELECT book_id, product, county, kind, state, sum(sign * whole_units * (131400 / basis)) AS whole,
+       sum(sign * gov_units * (131400 / basis)) AS gov,
        sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
   FROM changed WHERE whole_units > 0 GROUP BY book_id, product, county, kind, state
 """

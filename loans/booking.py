@@ -21,7 +21,7 @@ from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
-from loans.events import LoanEvent, Reversed, facts
+from loans.events import LoanEvent, Reversed, facts, in_effect
 from loans.life import Horizon, Life
 from loans.movements import Movement
 from loans.queries import Key, events_of, events_referenced, horizon_now
@@ -73,7 +73,7 @@ def book_events(
     for _, event in batch:
         if event.value_date > today:
             raise FutureEvent(event.reference, event.value_date, today)
-        if event.value_date > at.aged_through + DAY:
+        if event.value_date > min(at.charged_through, at.aged_through) + DAY:
             raise CloseUnderWay(event.reference, event.value_date)
     book_ids = sorted({contract.book_id for contract, _ in batch})
     session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids})
@@ -147,6 +147,8 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
         EventRefused: the event, or one after it, can't happen any more.
     """
     contract = thread.contract
+    if isinstance(event, Reversed) and event.of not in {other.reference for other in in_effect(thread.events)}:
+        raise EventRefused(contract.contract, f"没有流水号为 {event.of} 的业务，或已冲正")
     events = [*thread.events, event]
     life = replay(contract.terms, events, at)
     if life.refusals:

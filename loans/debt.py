@@ -48,6 +48,10 @@ class Debt:
         dates += [charge.due for charge in self.charges if charge.unpaid_fen and charge.due <= self.aged]
         return min(dates, default=None)
 
+    def in_arrears(self, day: date) -> bool:
+        """Tell whether anything that was due by a day is unpaid."""
+        return bool(self.overdue_fen()) or any(charge.unpaid_fen and charge.due <= day for charge in self.charges)
+
     def unpaid(self) -> Unpaid:
         """Return the borrower's charged and unpaid interest."""
         return unpaid_of(self.charges)
@@ -98,10 +102,11 @@ class Debt:
             self.charges[due.key] = replace(charge, paid_fen=charge.paid_fen + paid_fen)
         return 0
 
-    def prepay(self, fen: int) -> int:
-        """Pay principal that is not due, from the last instalment back (the term becomes shorter); return what was paid."""
+    def prepay(self, fen: int, *, from_next: bool) -> int:
+        """Pay principal that is not due, the next instalments first or the last ones (a shorter term); return what was paid."""
         paid = 0
-        for index in range(len(self.instalments) - 1, -1, -1):
+        order = range(len(self.instalments))
+        for index in order if from_next else reversed(order):
             line = self.instalments[index]
             part = min(fen - paid, left(line))
             if part:

@@ -71,11 +71,14 @@ class CostAdvanced(LoanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaid(LoanEvent):
-    """Money comes in (还款)."""
+    """Money comes in (还款). What is beyond the dues shortens the term, or, paid `ahead`, settles accrued interest and
+    then the next instalments.
+    """
 
     kind = "repaid"
     rank = 3
     fen: int
+    ahead: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

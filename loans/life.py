@@ -114,6 +114,7 @@ class StreamLines:
 
     def run(self, start: date, base_fen: int, steps: list[tuple[date, int, int]], state: State) -> None:
         """From a date on, let interest run on a base; `steps` are (from, rate, government's rate), the first at or before."""
+        start = max(start, self.charged_until or start)
         opened = [
             Stream(self.kind, base_fen, rate, gov, max(step_start, start), following, state)
             for (step_start, rate, gov), following in zip(steps, [*(step[0] for step in steps[1:]), None], strict=True)

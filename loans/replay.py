@@ -1,7 +1,7 @@
 """Replay: (terms, events, horizon) → life. Pure; what preview, booking, night, paper and verification all call.
 
-A day goes in this order: its events (by rank and reference); then, at its close, the charges that fall due the next
-day; then ageing: what was due on the day and is unpaid becomes overdue from that day on (算头不算尾).
+A day goes in this order: its events (by rank and reference); then, at its close, ageing: what was due on the day and is
+unpaid becomes overdue from that day on (算头不算尾); then the charges that fall due the next day.
 """
 
 import heapq
@@ -36,8 +36,11 @@ from loans.terms import (
     LoanTerms,
     RateStep,
     StreamKind,
+    contract_steps,
     interest_fen,
     is_settlement_day,
+    last_settlement_before,
+    rate_steps,
     schedule,
     settlement_days,
 )
@@ -115,14 +118,14 @@ class _Replay:
     def _day(self, day: date) -> None:
         for event in self.events.get(day, ()):
             self._apply(event)
+        if day <= self.horizon.aged_through:
+            self._age(day)
         if day <= self.horizon.charged_through:
             if is_settlement_day(day):
                 for kind in StreamKind:
                     self._charge(kind, day + DAY, regular=True)
             elif self.debt.falls_due_on(day + DAY):
                 self._charge(StreamKind.CONTRACT, day + DAY, regular=False)
-        if day <= self.horizon.aged_through:
-            self._age(day)
 
     def _apply(self, event: LoanEvent) -> None:
         begins = isinstance(event, Disbursed | TakenOver)
@@ -162,8 +165,9 @@ class _Replay:
     def _take_over(self, event: TakenOver) -> None:
         if not 0 < event.principal_fen <= self.terms.principal_fen:
             self.refusals.append("接管本金必须大于零且不超过合同金额")
-        if not self.terms.drawn_on <= event.charged_until <= event.value_date + DAY:
-            self.refusals.append("已结息日期必须在起息日与接管日之间")
+        settled = max(self.terms.drawn_on, last_settlement_before(event.value_date) + DAY)
+        if not settled <= event.charged_until <= event.value_date + DAY:
+            self.refusals.append("已结息日期必须在上一结息日（或起息日）与接管日之间")
         self._begin(event.value_date, self.terms.principal_fen - event.principal_fen)
         for kind, due, fen in event.unpaid:
             until = event.charged_until
@@ -179,6 +183,8 @@ class _Replay:
         fallen = self.debt.age(event.value_date - DAY)
         if fallen:
             self.movements.append(moved.FellOverdue(value_date=event.value_date, fen=fallen, state=self.state))
+        if any(line.overdue and self.debt.due_date(line.instalment) > event.charged_until for line in self.debt.instalments):
+            self.refusals.append("接管前到期的本金，利息须已结至其到期日")
         self._run_on(event.charged_until)
 
     def _begin(self, day: date, already_paid: int) -> None:
@@ -203,8 +209,10 @@ class _Replay:
         if len(self.debt.instalments) != 1:
             self.refusals.append("分期贷款不能展期，请重组")
             return
-        if event.maturity <= only.instalment.nominal:
-            self.refusals.append("展期后到期日必须晚于原到期日")
+        if event.maturity <= max(only.instalment.nominal, event.value_date):
+            self.refusals.append("展期后到期日必须晚于原到期日和签订日")
+        if self.state is State.WRITTEN_OFF:
+            self.refusals.append("已核销的贷款不能展期")
         if only.overdue:
             self._charge_overdue(event.value_date)
             fen = self.debt.overdue_fen()
@@ -232,8 +240,8 @@ class _Replay:
         for allocation in allocations:
             paid[allocation.due.component] += allocation.paid_fen
             overdue_paid += self.debt.settle(allocation.due, allocation.paid_fen)
-        left, interest = self._prepay_interest(day, left)
-        prepaid = self.debt.prepay(left)
+        left, interest = self._prepay_interest(day, left, always=event.ahead)
+        prepaid = self.debt.prepay(left, from_next=event.ahead)
         excess = left - prepaid
         self.excess += excess
         self.movements.append(
@@ -254,10 +262,10 @@ class _Replay:
         self._run_on(day)
         self._resume_if_cured(day)
 
-    def _prepay_interest(self, day: date, left: int) -> tuple[int, int]:
-        """When a payment would clear the principal, charge what has accrued and pay it first (利随本清)."""
+    def _prepay_interest(self, day: date, left: int, *, always: bool) -> tuple[int, int]:
+        """When a payment would clear the principal (or always), charge what has accrued and pay it first (利随本清)."""
         undue = self.debt.principal_fen()
-        if undue == 0 or left < undue:
+        if undue == 0 or left == 0 or (left < undue and not always):
             return left, 0
         self._charge(StreamKind.CONTRACT, day, regular=False)
         interest = [due for due in self.debt.dues(day) if due.component is Component.INTEREST]
@@ -365,7 +373,7 @@ class _Replay:
         self._restate(State.NON_ACCRUAL)
 
     def _resume_if_cured(self, day: date) -> None:
-        if self.state is not State.NON_ACCRUAL or self.debt.oldest_due() is not None:
+        if self.state is not State.NON_ACCRUAL or self.debt.in_arrears(day):
             return
         self._restate(State.ACCRUING)
         self.movements.append(
@@ -380,13 +388,12 @@ class _Replay:
     def _run_on(self, day: date) -> None:
         """Let interest run on from a day on what is now owed."""
         overdue, principal = self.debt.overdue_fen(), self.debt.principal_fen()
-        steps = [(step.start, step.rate_ppb, step.gov_ppb) for step in self.rates]
+        last = self.debt.instalments[-1].instalment
+        steps = contract_steps(self.rates, last.nominal if last.rolls else None)
         self.lines[StreamKind.CONTRACT].run(day, principal - overdue, steps, self.state)
-        rate = next(step.rate_ppb for step in reversed(self.rates) if step.start <= day)
-        penalty_rate = rate * self.terms.penalty_percent // 100
-        self.lines[StreamKind.PENALTY].run(day, overdue, [(day, penalty_rate, 0)], self.state)
-        matured = self.debt.instalments[-1].overdue or not principal
-        compound_rate = penalty_rate if matured else rate
+        penalty = self.terms.penalty_percent
+        self.lines[StreamKind.PENALTY].run(day, overdue, rate_steps(self.rates, penalty), self.state)
+        matured = principal == overdue  # nothing is left inside the term
         with_penalty = self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY
         base = self.debt.aged_interest_fen(with_penalty=with_penalty)
-        self.lines[StreamKind.COMPOUND].run(day, base, [(day, compound_rate, 0)], self.state)
+        self.lines[StreamKind.COMPOUND].run(day, base, rate_steps(self.rates, penalty if matured else 100), self.state)

@@ -4,6 +4,7 @@ Money is fen, rates are parts per billion a year, periods are half-open. Old con
 stored with the loan, and a product that changes later changes nothing here.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -135,6 +136,24 @@ def schedule(terms: LoanTerms) -> tuple[Instalment, ...]:
     return tuple(
         Instalment(number, end + DAY, False, last if number == len(ends) else each) for number, end in enumerate(ends, start=1)
     )
+
+
+def rate_steps(rates: Sequence[RateStep], percent: int) -> list[tuple[date, int, int]]:
+    """Return (from, rate, government's rate) at a percentage of the contract's dated rates, none of it government's."""
+    return [(step.start, step.rate_ppb * percent // 100, 0) for step in rates]
+
+
+def contract_steps(rates: Sequence[RateStep], nominal: date | None) -> list[tuple[date, int, int]]:
+    """Return (from, rate, government's rate) of a contract; of a bullet, government's part stops at its nominal maturity.
+
+    The days by which a holiday moves the maturity are the borrower's (domain.md 1.3, cut-off).
+    """
+    steps = [(step.start, step.rate_ppb, step.gov_ppb) for step in rates]
+    if nominal is None or not any(gov for _, _, gov in steps):
+        return steps
+    rate = next(rate for start, rate, _ in reversed(steps) if start <= nominal)
+    before = [step for step in steps if step[0] < nominal]
+    return [*before, (nominal, rate, 0), *((start, rate, 0) for start, rate, _ in steps if start > nominal)]
 
 
 def settlement_days(start: date, end: date) -> list[date]:

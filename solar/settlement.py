@@ -127,7 +127,11 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> int:
 
 
 def sweep_into_loans(session: Session, closing: date) -> int:
-    """In the night: send what is held for each loan to its bank as a repayment (E8, without shortfall); return the fen swept."""
+    """In the night: send what is held for each loan to its bank: dues, accrued interest, then the next instalments.
+
+    Income of a sunny month is paid ahead, so that the instalments of dark ones are settled when they fall due (E8,
+    without shortfall). Returns the fen swept.
+    """
     rows = session.execute(
         text(
             "SELECT r.book_id, r.meter, sum(r.loan_fen)::bigint - coalesce((SELECT sum(s.fen) FROM solar.sweep s "
@@ -149,7 +153,7 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     payments = [
         (
             loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],
-            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen),
+            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen, ahead=True),
         )
         for row in rows
     ]

@@ -17,7 +17,7 @@ What it follows, in its own words:
 - a payment while something is overdue first has penalty and compound interest billed up to the day before;
 - up to 90 days past due it settles interest first, later principal first; what is left prepays principal from the last
   instalment back; when it could clear the loan, the interest up to the day before is billed and settled before principal;
-- more than 90 days past due at a close, the loan stops accruing; when nothing overdue is left it accrues again;
+- more than 90 days past due at a close, the loan stops accruing; when nothing due is left it accrues again;
 - an extension moves the maturity and begins a new rate; overdue principal is not overdue any more from that day.
 """
 
@@ -80,7 +80,7 @@ class Oracle:
 
     terms: LoanTerms
     roll: Callable[[date], date]
-    subsidised_on_holidays: bool = True  # does government pay for the days by which a holiday moves the maturity?
+    subsidised_on_holidays: bool = False  # does government pay for the days by which a holiday moves the maturity?
     parts: list[Part] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     rates: list[tuple[date, int, int]] = field(default_factory=list)
@@ -225,7 +225,7 @@ class Oracle:
         part.nominal, part.due, part.overdue = event.maturity, self.roll(event.maturity), False
         self.rates = [step for step in self.rates if step[0] < event.value_date]
         self.rates.append((event.value_date, event.rate_ppb, event.gov_ppb))
-        self._accrue_again_if_nothing_is_overdue()
+        self._accrue_again_if_nothing_is_due(event.value_date)
 
     def _repay(self, day: date, fen: int) -> None:
         oldest = self.oldest_due()
@@ -242,7 +242,7 @@ class Oracle:
             part.paid += paid
             fen -= paid
         self.excess += fen
-        self._accrue_again_if_nothing_is_overdue()
+        self._accrue_again_if_nothing_is_due(day)
 
     def _settle(self, component: str, day: date, fen: int) -> int:
         """Settle what is due of a component, oldest first; return what is left of the money."""
@@ -261,8 +261,9 @@ class Oracle:
             fen -= paid
         return fen
 
-    def _accrue_again_if_nothing_is_overdue(self) -> None:
-        if self.state == "non_accrual" and self.oldest_due() is None:
+    def _accrue_again_if_nothing_is_due(self, day: date) -> None:
+        billed = any(bill.owed and bill.until <= day for bill in self.bills)
+        if self.state == "non_accrual" and self.oldest_due() is None and not billed:
             self.state = "accruing"
 
     def _write_off(self, event: WrittenOff) -> None:

@@ -70,14 +70,17 @@ def loans(session: Session, asked: LoanFilter) -> list[LoanRow]:
         text(
             f"""
             SELECT b.code AS book, l.contract, {COUNTY_OF_BOOK} AS county, coalesce(k.name, b.bank) AS bank, l.product,
-                   coalesce(w.name, '') AS name, l.terms, s.principal_fen, s.overdue_fen, s.oldest_due, s.state, s.cost_fen,
-                   s.excess_fen, s.given_up_fen,
+                   coalesce(w.name, '') AS name, l.terms, l.principal_fen, l.overdue_fen, l.oldest_due, l.state, l.cost_fen,
+                   l.excess_fen, l.given_up_fen,
                    (SELECT max(i.nominal_date) FROM loans.instalment i
                      WHERE i.book_id = l.book_id AND i.loan_id = l.id AND i.known_to_seq IS NULL) AS last_due
-              FROM {_LOANS} JOIN ledger.book b ON b.id = l.book_id
+              FROM (SELECT l.book_id, l.id, l.contract, l.product, l.county, l.borrower, l.terms, s.principal_fen,
+                           s.overdue_fen, s.oldest_due, s.state, s.cost_fen, s.excess_fen, s.given_up_fen
+                      FROM {_LOANS} WHERE {where} ORDER BY l.book_id, l.contract LIMIT :limit OFFSET :offset) l
+              JOIN ledger.book b ON b.id = l.book_id
               LEFT JOIN registry.bank k ON k.code = b.bank
               LEFT JOIN registry.borrower w ON w.county = l.county AND w.code = l.borrower
-             WHERE {where} ORDER BY l.book_id, l.contract LIMIT :limit OFFSET :offset
+             ORDER BY l.book_id, l.contract
             """
         ),
         {**values, "limit": PER_PAGE, "offset": (asked.page - 1) * PER_PAGE},

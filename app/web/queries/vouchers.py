@@ -98,8 +98,12 @@ def vouchers(session: Session, asked: VoucherFilter) -> list[Voucher]:
     where, values = _voucher_conditions(asked)
     heads = session.execute(
         text(
-            f"SELECT {_HEAD} FROM ledger.journal_entry e JOIN ledger.book b ON b.id = e.book_id WHERE {where} "
-            "ORDER BY e.value_date DESC, e.book_id, e.word, e.number DESC LIMIT :limit OFFSET :offset"
+            # The page is cut out first: what is told of each voucher is then asked for fifty, not for all before them.
+            f"""
+            SELECT {_HEAD}
+              FROM (SELECT e.* FROM ledger.journal_entry e WHERE {where} ORDER BY {_ORDER} LIMIT :limit OFFSET :offset) e
+              JOIN ledger.book b ON b.id = e.book_id ORDER BY {_ORDER}
+            """
         ),
         {**values, "limit": PER_PAGE, "offset": (asked.page - 1) * PER_PAGE},
     ).all()
@@ -124,6 +128,8 @@ _HEAD = """
     e.checker, EXISTS (
         SELECT FROM ledger.journal_entry r WHERE r.book_id = e.book_id AND r.reverses_seq = e.seq) AS reversed_later
 """
+
+_ORDER = "e.value_date DESC, e.book_id, e.word, e.number DESC"
 
 _POSTING_ASKED = """
     (:account = '' OR p.account = :account OR starts_with(p.account, :account || '.'))
