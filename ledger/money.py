@@ -46,7 +46,7 @@ def parse_yuan(text: str) -> int:
     Raises:
         NotMoney: not a plain decimal number, or more than two decimals.
     """
-    cleaned = text.strip().removeprefix("¥").strip()
+    cleaned = text.strip().removeprefix("¥").removeprefix("￥").strip()
     match = re.fullmatch(r"(-?)([0-9]{1,3}(?:,[0-9]{3})+|[0-9]+)(?:\.([0-9]+))?", cleaned)
     if match is None:
         raise NotMoney(text, "不是金额")

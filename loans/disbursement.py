@@ -13,7 +13,7 @@ from ledger.business_day import business_date
 from ledger.posting import take_sequence
 from loans.booking import Booked, book_events
 from loans.contract import Contract, terms_to_json
-from loans.errors import CapExceeded, DuplicateContract, NotEligible
+from loans.errors import CapExceeded, DuplicateContract, EventRefused, NotEligible
 from loans.events import Disbursed, LoanEvent, TakenOver
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, free_references, horizon_now
@@ -67,6 +67,7 @@ def disburse(
     Raises:
         BadTerms, UnknownProduct: terms outside the product.
         DuplicateContract: a contract number belongs to another loan.
+        EventRefused: a product for households without one, or one for enterprises with one.
         NotEligible: a household may not borrow on that date.
         CapExceeded: a household's loans of the product, over all its borrowers and banks, would exceed the cap.
         and what the checks raise.
@@ -74,6 +75,9 @@ def disburse(
     business_date(session)
     horizon_now(session)
     fresh, contracts = _new_contracts(session, applications)
+    for a in fresh:
+        if (product_on(a.product, a.drawn_on).borrower == "household") != bool(a.household):
+            raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
     homes = sorted({a.household for a in fresh if a.household})
     households.lock(session, homes)
     _require_eligible(session, fresh)

@@ -30,13 +30,14 @@ from app.wiring import disbursement_checks
 from guarantees import entries as guarantee_entries
 from ledger.books import Book, BookKind, book_named, fund_book_code, loan_book_code
 from ledger.journal import BookCode, Dimensions, JournalEntry
+from ledger.money import yuan
 from ledger.posting import post_many
 from ledger.queries import free_reference
 from ledger.reversal import reverse as reverse_entry
 from loans import disbursement, relending, servicing
 from loans.contract import Contract
-from loans.errors import UnknownLoan
-from loans.events import Repaid
+from loans.errors import EventRefused, UnknownLoan
+from loans.events import CostAdvanced, Refunded, Repaid
 from loans.products import products
 from loans.queries import contracts_numbered, events_referenced, free_references
 from registry.reference import county_code
@@ -130,7 +131,7 @@ def _repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made
             case "refund":
                 booked = servicing.refund(session, contract, names[r.number], r[DAY], r[AMOUNT], desk.actor)
             case _:
-                _require_known(session, contract, names[r.number])
+                _require_same(session, contract, names[r.number], r[AMOUNT])
                 booked = servicing.reverse(session, contract, names[r.number], r[DAY], desk.actor)
         made += [_made(one.contract, one.event.reference) for one in booked]
     booked = servicing.repay(session, payments, desk.actor)
@@ -293,9 +294,13 @@ def _references(session: Session, look: _Lookup, records: Sequence[Record], day:
     return {number: free[key] for number, key in keys.items()}
 
 
-def _require_known(session: Session, contract: Contract, reference: str) -> None:
-    if not events_referenced(session, [(contract.book_id, reference)]):
+def _require_same(session: Session, contract: Contract, reference: str, fen: int) -> None:
+    """Refuse a reversal (冲正) of anything but this contract's payment, cost or refund of the same amount."""
+    found = events_referenced(session, [(contract.book_id, reference)]).get((contract.book_id, reference))
+    if found is None or found[0] != contract.id or not isinstance(found[1], Repaid | CostAdvanced | Refunded):
         raise UnknownLoan(f"{contract.contract} 的流水号 {reference}")
+    if found[1].fen != fen:
+        raise EventRefused(contract.contract, f"冲正金额 {yuan(fen)} 元与原业务 {yuan(found[1].fen)} 元不符")
 
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
