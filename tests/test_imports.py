@@ -824,7 +824,7 @@ def empty_chart() -> bytes:
     return bytes_of(made)
 
 
-@bug("sheet.py:103 catches five exceptions; openpyxl raises ParseError, zlib.error, TypeError, AttributeError, EOFError ... too")
+@bug("sheet.py:101 catches five exceptions; openpyxl raises ParseError, zlib.error, TypeError, AttributeError, EOFError ... too")
 @pytest.mark.parametrize(
     "content",
     [
@@ -997,7 +997,7 @@ def test_a_rate_in_a_percent_cell_is_four_per_cent_or_refused(busy: Town) -> Non
     assert [error.column for error in outcome.errors] == ["年利率(%)"] or rates == [("43500000",)]
 
 
-@bug("sheet.py:76 zip(headings, cells, strict=False) drops the cells that unquoted thousands push beyond the last heading")
+@bug("sheet.py:65 zip(headings, cells, strict=False) drops the cells that unquoted thousands push beyond the last heading")
 def test_a_row_with_more_cells_than_headings_is_refused(still: Town) -> None:
     path = still.folder / "thousands.csv"
     path.write_text(f"{HEADINGS.replace(',摘要', '')}\n惠民县,HMRCB,风险补偿金,F1,2017-01-01,50,000.00\n", encoding="utf-8")
