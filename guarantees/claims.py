@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from guarantees import entries
 from guarantees.errors import ClaimRefused, NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.queries import Claim, available_fen, claims, pools
+from guarantees.queries import Claim, available_fen, claim_numbered, claimed, claims, pool_at, pools
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import Book
+from ledger.business_day import business_date_from
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, merged
 from ledger.money import yuan
 from ledger.posting import post_many, take_sequence
@@ -41,22 +42,25 @@ def basis_fen(life: Life) -> int:
 
 
 def file(session: Session, contract: Contract, number: str, day: date, actor: str) -> Claim:
-    """File a claim (代偿申请) for a loan more than the agreed days past due.
+    """File a claim (代偿申请) for a loan more than the agreed days past due; one filed already stays as it is.
 
     Raises:
         NoPool: county and bank have none, or the product is not covered.
-        ClaimRefused: not overdue long enough, or claimed before.
+        ClaimRefused: not overdue long enough, claimed before, or the number is another loan's.
+        FutureDate: the day has not come.
     """
-    mine = {(one.book.county, one.bank): one for one in pools(session).values()}
+    business_date_from(session, [day])
     bank = contract.book.rsplit("-", 1)[-1]
-    place = (contract.county, bank)
-    if place not in mine or contract.product not in COVERED_PRODUCTS:
-        raise NoPool(*place)
-    one = mine[place]
-    if (one.book.id, number) in claims(session):
-        return claims(session)[(one.book.id, number)]
-    known = claims(session).values()
-    if any((c.loan_book_id, c.loan_id) == contract.key and not c.cancelled for c in known):
+    if contract.product not in COVERED_PRODUCTS:
+        raise NoPool(contract.county, bank)
+    one = pool_at(session, contract.county, bank)
+    pools(session, lock=[(one.book.id, one.bank)])
+    known = claim_numbered(session, one, number)
+    if known is not None:
+        if (known.loan_book_id, known.loan_id) != contract.key:
+            raise ClaimRefused(number, "编号已用于另一笔借据")
+        return known
+    if claimed(session, *contract.key):
         raise ClaimRefused(number, f"借据 {contract.contract} 已申请过代偿")
     life = lives(session, [contract.key], horizon_now(session))[contract.key]
     past_due = life.standing.days_past_due(day)
@@ -65,7 +69,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     basis = basis_fen(life)
     session.execute(
         insert(claim).values(
-            book_id=one.book.id, number=number, bank=bank, loan_book_id=contract.book_id, loan_id=contract.id,
+            book_id=one.book.id, number=number, bank=one.bank, loan_book_id=contract.book_id, loan_id=contract.id,
             basis_fen=basis, gov_fen=one.payout_fen(basis),
         )
     )  # fmt: skip
@@ -78,7 +82,9 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
 
     Raises:
         ClaimRefused: same person, wrong state, or the debt is no longer what was claimed.
+        FutureDate: the day has not come (so for every step of a claim).
     """
+    business_date_from(session, [day])
     if one.state != "申请":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能批准")
     if actor == one.filed_by:
@@ -88,16 +94,8 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
     if basis != one.basis_fen:
         raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请重新申请")
     _record(session, one.pool, one.number, "approved", day, one.gov_fen, actor)
-    _post(
-        session,
-        one.pool.book.code,
-        one.number,
-        "approved",
-        day,
-        "批准代偿",
-        entries.claim_approved(one.gov_fen, _dims(one.pool)),
-        actor,
-    )
+    lines = entries.claim_approved(one.gov_fen, _dims(one.pool))
+    _post(session, one.pool.book.code, one.number, "approved", day, "批准代偿", lines, actor)
 
 
 def pay(session: Session, one: Claim, day: date, actor: str) -> None:
@@ -106,22 +104,15 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is not approved, or the pool has not got the money.
     """
+    business_date_from(session, [day])
     if one.state != "批准":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能拨付")
     if available_fen(session, one.pool) < 0:
         raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     _record(session, one.pool, one.number, "paid", day, one.gov_fen, actor)
-    _post(
-        session,
-        one.pool.book.code,
-        one.number,
-        "paid",
-        day,
-        "拨付代偿款",
-        entries.claim_paid(one.gov_fen, _dims(one.pool)),
-        actor,
-    )
+    lines = entries.claim_paid(one.gov_fen, _dims(one.pool))
+    _post(session, one.pool.book.code, one.number, "paid", day, "拨付代偿款", lines, actor)
     received = entries.payout_received(one.gov_fen, loan.dimensions)
     _post(session, loan.book, one.number, "received", day, "收到风险补偿款", received, actor)
 
@@ -132,6 +123,7 @@ def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is already paid or ended.
     """
+    business_date_from(session, [day])
     if one.state not in ("申请", "批准"):
         raise ClaimRefused(one.number, f"状态为{one.state}，不能撤销")
     _record(session, one.pool, one.number, "cancelled", day, one.gov_fen, actor)
@@ -161,12 +153,25 @@ def share_recoveries(session: Session, closing: date) -> int:
     return total
 
 
-def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, actor: str) -> None:
-    """Pass a recovery to the pool (追偿划回), due within five working days.
+def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, actor: str) -> bool:
+    """Pass a recovery to the pool (追偿划回), due within five working days; tell whether it is new.
 
     Raises:
-        ClaimRefused: more than is due to the pool.
+        ClaimRefused: no serial number, one used for something else, or more than is due to the pool.
+        FutureDate: the day has not come.
     """
+    business_date_from(session, [day])
+    if not reference:
+        raise ClaimRefused(one.number, "划回须有流水号")
+    known = session.execute(
+        select(claim_event.c.value_date, claim_event.c.fen).where(
+            claim_event.c.book_id == one.pool.book.id, claim_event.c.reference == f"{one.number}/passed/{reference}"
+        )
+    ).one_or_none()
+    if known is not None:
+        if tuple(known) != (day, fen):
+            raise ClaimRefused(one.number, f"流水号 {reference} 已用于另一笔划回")
+        return False
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     due = one.shared_fen - one.passed_fen
     if not 0 < fen <= due:
@@ -178,6 +183,7 @@ def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, a
     after_loss = fen - min(fen, max(0, one.gov_fen - one.lost_fen - one.passed_fen))
     got = [*entries.recovery_received(fen - after_loss, dims), *entries.recovered_after_loss(after_loss, dims)]
     _post(session, one.pool.book.code, one.number, f"passed/{reference}", day, "收回代偿款", merged(got), actor)
+    return True
 
 
 def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
@@ -187,6 +193,7 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: it is not paid, or already lost.
         EventRefused: the loan is not non-accrual.
     """
+    business_date_from(session, [day])
     if one.state != "已代偿":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
@@ -194,16 +201,8 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
     reference = f"{loan.contract}/written-off"
     servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
     _record(session, one.pool, one.number, "lost", day, lost, actor)
-    _post(
-        session,
-        one.pool.book.code,
-        one.number,
-        "lost",
-        day,
-        "核销代偿损失",
-        entries.loss_confirmed(lost, _dims(one.pool)),
-        actor,
-    )
+    lines = entries.loss_confirmed(lost, _dims(one.pool))
+    _post(session, one.pool.book.code, one.number, "lost", day, "核销代偿损失", lines, actor)
 
 
 def _pool_share(one: Claim, life: Life) -> int:

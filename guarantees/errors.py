@@ -25,6 +25,14 @@ class CapacityExceeded(GuaranteeError):
         )
 
 
+class ReceiptRefused(GuaranteeError):
+    """A fund receipt that can't be taken back."""
+
+    def __init__(self, book: str, reason: str) -> None:
+        self.book, self.reason = book, reason
+        super().__init__(f"账套 {book}：{reason}")
+
+
 class ClaimRefused(GuaranteeError):
     """A step of a claim that its state or the rules do not allow."""
 

@@ -8,6 +8,7 @@ from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
 from guarantees import entries
+from guarantees.errors import NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import BookKind, books
@@ -63,6 +64,29 @@ def pools(session: Session, *, lock: Sequence[tuple[int, str]] = ()) -> dict[tup
         )
         for row in session.execute(select(pool).order_by(pool.c.book_id, pool.c.bank))
     }  # fmt: skip
+
+
+def pool_at(session: Session, county: str, bank: str) -> Pool:
+    """Return the pool between a county and a bank.
+
+    Raises:
+        NoPool: there is none.
+    """
+    for one in pools(session).values():
+        if (one.book.county, one.bank) == (county, bank):
+            return one
+    raise NoPool(county, bank)
+
+
+def claim_numbered(session: Session, one: Pool, number: str) -> Claim | None:
+    """Return the claim that bears a number in a pool's book."""
+    return claims(session).get((one.book.id, number))
+
+
+def claimed(session: Session, loan_book_id: int, loan_id: int) -> bool:
+    """Tell whether a claim that was not cancelled names a loan."""
+    found = claims(session).values()
+    return any((c.loan_book_id, c.loan_id) == (loan_book_id, loan_id) and not c.cancelled for c in found)
 
 
 def available_fen(session: Session, one: Pool) -> int:

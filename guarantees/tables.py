@@ -6,6 +6,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKeyConstraint,
+    Index,
     Integer,
     PrimaryKeyConstraint,
     Table,
@@ -40,7 +41,7 @@ claim = Table(
     Column("basis_fen", BigInteger, nullable=False),
     Column("gov_fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("book_id", "number"),
-    UniqueConstraint("book_id", "loan_book_id", "loan_id"),
+    Index(None, "book_id", "loan_book_id", "loan_id"),
     ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),
     schema="guarantees",
 )

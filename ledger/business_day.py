@@ -1,11 +1,12 @@
 """The business date (营业日): the one day that is open for events. Writers hold its row shared; the close flips it alone."""
 
+from collections.abc import Iterable
 from datetime import date
 
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
-from ledger.errors import NoBusinessDay
+from ledger.errors import FutureDate, NoBusinessDay
 from ledger.tables import business_day
 
 
@@ -25,6 +26,20 @@ def business_date(session: Session) -> date:
     if found is None:
         raise NoBusinessDay
     return found
+
+
+def business_date_from(session: Session, days: Iterable[date]) -> date:
+    """Return the business date, held, once none of these days lies after it.
+
+    Raises:
+        NoBusinessDay: the books were not begun.
+        FutureDate: one of the days has not come.
+    """
+    today = business_date(session)
+    for day in days:
+        if day > today:
+            raise FutureDate(day, today)
+    return today
 
 
 def flip(session: Session, to: date) -> None:

@@ -8,12 +8,15 @@ from ledger.queries import StoredEntry, Turnover
 
 
 def reversed_in_red(original: StoredEntry, value_date: date, maker: str, reason: str) -> JournalEntry:
-    """Undo an entry for good: the same postings as negative amounts (红字冲销, domain.md 5.3)."""
+    """Undo an entry for good: the same postings as negative amounts (红字冲销, domain.md 5.3).
+
+    It is of the same kind, so that turnovers by kind fall with it.
+    """
     entry = original.entry
     return JournalEntry(
         book=entry.book,
         reference=f"reversal/{entry.reference}",
-        kind="ledger.reversed",
+        kind=entry.kind,
         value_date=value_date,
         narration=f"注销 {entry.value_date:%Y-%m} {entry.word}字{original.number}号凭证：{reason}",
         postings=in_red(entry.postings),

@@ -28,7 +28,7 @@ class ReferenceReused(LedgerError):
 
     def __init__(self, reference: str) -> None:
         self.reference = reference
-        super().__init__(f"reference {reference} already names another entry in its book; nothing was posted")
+        super().__init__(f"流水号 {reference} 已用于另一笔凭证，未作任何记录")
 
 
 class PeriodClosed(LedgerError):
@@ -36,7 +36,7 @@ class PeriodClosed(LedgerError):
 
     def __init__(self, book: str, month: date) -> None:
         self.book, self.month = book, month
-        super().__init__(f"book {book}: {month:%Y-%m} is closed (已结账); post into an open month")
+        super().__init__(f"账套 {book} 的 {month:%Y-%m} 已结账，请记入未结账的月份")
 
 
 class UnknownBook(LedgerError):
@@ -44,7 +44,7 @@ class UnknownBook(LedgerError):
 
     def __init__(self, book: str) -> None:
         self.book = book
-        super().__init__(f"there is no book {book} (账套不存在)")
+        super().__init__(f"没有账套 {book}")
 
 
 class UnknownEntry(LedgerError):
@@ -108,6 +108,14 @@ class NoBusinessDay(LedgerError):
 
     def __init__(self) -> None:
         super().__init__("no business date is set (尚未启用); run 'fupin demo', or start the books first")
+
+
+class FutureDate(LedgerError):
+    """A day after the business date, of which nothing can be known yet."""
+
+    def __init__(self, day: date, business_date: date) -> None:
+        self.day, self.business_date = day, business_date
+        super().__init__(f"日期 {day} 晚于营业日 {business_date}")
 
 
 class RolesMissing(LedgerError):

@@ -1,6 +1,6 @@
 """Disbursement (放款) and taking over running loans (接管): how a loan begins."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
@@ -20,6 +20,7 @@ from loans.queries import contracts_numbered, contracts_of_households, free_refe
 from loans.tables import loan
 from loans.terms import LoanTerms
 from registry import households
+from registry.households import Home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +42,11 @@ class Application:
     def number(self) -> tuple[int, str]:
         """Its contract number with its book's id: banks number their contracts each for itself."""
         return self.book.id, self.contract
+
+    @property
+    def home(self) -> Home | None:
+        """Its household with its county."""
+        return (self.book.county, self.household) if self.household else None
 
     def terms(self) -> LoanTerms:
         """Return the contract's terms under the product of the day."""
@@ -78,8 +84,7 @@ def disburse(
     for a in fresh:
         if (product_on(a.product, a.drawn_on).borrower == "household") != bool(a.household):
             raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
-    homes = sorted({a.household for a in fresh if a.household})
-    households.lock(session, homes)
+    households.lock(session, sorted({home for a in fresh if (home := a.home)}))
     _require_eligible(session, fresh)
     _require_under_cap(session, fresh)
     for check in checks:
@@ -138,31 +143,30 @@ def _new_contracts(
 
 
 def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:
-    by_day: dict[date, set[str]] = {}
+    by_day: dict[date, set[Home]] = {}
     for a in fresh:
-        if a.household:
-            by_day.setdefault(a.drawn_on, set()).add(a.household)
+        if a.home:
+            by_day.setdefault(a.drawn_on, set()).add(a.home)
     for day, homes in sorted(by_day.items()):
         against = households.reasons_against_lending(session, sorted(homes), day)
-        for home, reasons in sorted(against.items()):
-            raise NotEligible(home, reasons)
+        for (_, number), reasons in sorted(against.items()):
+            raise NotEligible(number, reasons)
 
 
 def _require_under_cap(session: Session, fresh: Sequence[Application]) -> None:
-    for code in sorted({a.product for a in fresh if a.household}):
-        mine = [a for a in fresh if a.product == code and a.household]
-        held = _held(session, sorted({a.household for a in mine if a.household}), code)
-        for a in mine:
-            home = a.household or ""
+    for code in sorted({a.product for a in fresh if a.home}):
+        mine = [(a.home, a) for a in fresh if a.product == code and a.home]
+        held = _held(session, {home for home, _ in mine}, code)
+        for home, a in mine:
             cap = product_on(code, a.drawn_on).cap_fen
             if held.get(home, 0) + a.fen > cap:
-                raise CapExceeded(home, product_name(code), held.get(home, 0), a.fen, cap)
+                raise CapExceeded(home[1], product_name(code), held.get(home, 0), a.fen, cap)
             held[home] = held.get(home, 0) + a.fen
 
 
-def _held(session: Session, homes: Sequence[str], product: str) -> dict[str, int]:
+def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, int]:
     """Return the outstanding principal of households in one product, over all books."""
-    keys = {c.key: c.household for c in contracts_of_households(session, homes, product)}
+    keys = {c.key: (c.county, c.household or "") for c in contracts_of_households(session, homes, product)}
     if not keys:
         return {}
     books, ids = zip(*keys, strict=True)
@@ -174,9 +178,9 @@ def _held(session: Session, homes: Sequence[str], product: str) -> dict[str, int
         ),
         {"books": list(books), "ids": list(ids)},
     )
-    held: dict[str, int] = {}
+    held: dict[Home, int] = {}
     for book_id, loan_id, fen in rows:
-        home = keys[(book_id, loan_id)] or ""
+        home = keys[(book_id, loan_id)]
         held[home] = held.get(home, 0) + fen
     return held
 

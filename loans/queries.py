@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, text, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
+from ledger.errors import NoBusinessDay
 from ledger.journal import BookCode
 from ledger.tables import book
 from loans.contract import Contract, terms_from_json
@@ -15,6 +16,7 @@ from loans.events import LoanEvent, event_from
 from loans.life import Horizon, Life
 from loans.replay import replay
 from loans.tables import event, horizon, loan
+from registry.households import Home
 
 Key = tuple[int, int]
 """(book id, loan id)."""
@@ -29,8 +31,14 @@ def begin(session: Session, first: date) -> None:
 
 
 def horizon_now(session: Session) -> Horizon:
-    """Return how far the nights have come, held so that no night step can move it before this transaction ends."""
-    row = session.execute(select(horizon.c.charged_through, horizon.c.aged_through).with_for_update(read=True)).one()
+    """Return how far the nights have come, held so that no night step can move it before this transaction ends.
+
+    Raises:
+        NoBusinessDay: the books were not begun.
+    """
+    row = session.execute(select(horizon.c.charged_through, horizon.c.aged_through).with_for_update(read=True)).one_or_none()
+    if row is None:
+        raise NoBusinessDay
     return Horizon(row.charged_through, row.aged_through)
 
 
@@ -48,12 +56,15 @@ def contracts_numbered(session: Session, numbers: Collection[str], books: Collec
     return found if books is None else [contract for contract in found if contract.book_id in books]
 
 
-def contracts_of_households(session: Session, households: Collection[str], product: str) -> list[Contract]:
+def contracts_of_households(session: Session, homes: Collection[Home], product: str) -> list[Contract]:
     """Return the contracts of one product of these households, in all books."""
-    return _contracts(
-        session,
-        (loan.c.household == text("ANY(:households)").bindparams(households=list(households))) & (loan.c.product == product),
-    )
+    return _contracts(session, _in(loan.c.county, loan.c.household, homes) & (loan.c.product == product))
+
+
+def borrows(session: Session, county: str, borrower: str) -> bool:
+    """Tell whether a borrower has any loan, those that never were left out."""
+    mine = (loan.c.county == county) & (loan.c.borrower == borrower) & ~loan.c.contract.contains(f"{UNDONE}/", autoescape=True)
+    return session.execute(select(loan.c.id).where(mine).limit(1)).one_or_none() is not None
 
 
 def contracts_of_book(session: Session, book_id: int) -> list[Contract]:
@@ -133,7 +144,7 @@ def live_rows(session: Session, table: str, columns: Sequence[str], keys: Collec
     ).all()
 
 
-def _in(first: Any, second: Any, keys: Collection[Key]) -> Any:
+def _in(first: Any, second: Any, keys: Collection[tuple[Any, Any]]) -> Any:
     return tuple_(first, second).in_(list(keys))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
-from ledger.business_day import business_date
+from ledger.business_day import business_date_from
 from ledger.calendar import DAY, add_months
 from ledger.journal import Dimensions, JournalEntry, merged
 from ledger.money import round_half_up
@@ -103,13 +103,15 @@ def draws(session: Session) -> list[Draw]:
     return list(found.values())
 
 
-def draw(session: Session, wanted: Sequence[Draw], actor: str) -> int:
-    """Book draws (借入); one already booked with the same facts stays as it is. Return how many are new.
+def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
+    """Book draws (借入); one already booked with the same facts stays as it is. Return those that are new.
 
     Raises:
         RelendingRefused: the bank is not a rural one, the term is not 3, 6 or 12 months, or the number is taken.
+        FutureDate: one is drawn after the business date.
     """
-    today, rural = business_date(session), rural_banks(session)
+    business_date_from(session, (one.drawn_on for one in wanted))
+    rural = rural_banks(session)
     known = {(d.book.id, d.number): d for d in draws(session)}
     fresh: list[Draw] = []
     for one in wanted:
@@ -123,7 +125,7 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> int:
             ):
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
-        _require_allowed(one, today, rural)
+        _require_allowed(one, rural)
         known[(one.book.id, one.number)] = one
         fresh.append(one)
     for one in fresh:
@@ -148,15 +150,21 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> int:
             for one in fresh
         ],
     )  # fmt: skip
-    return len(fresh)
+    return fresh
 
 
-def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: str) -> None:
+def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: str) -> Draw:
     """Extend a draw (展期): at most four times, each by at most its term, five years in all (domain.md 2).
+
+    Returns it with the extension; one that is agreed already stays as it is.
 
     Raises:
         RelendingRefused: it is repaid or past due, or the new due date is outside these bounds.
+        FutureDate: it is agreed after the business date.
     """
+    business_date_from(session, [agreed_on])
+    if due_on in one.extensions:
+        return one
     if one.repaid_on is not None or agreed_on > one.ends_on:
         raise RelendingRefused(one.number, "已还清或已逾期，不能展期")
     if len(one.extensions) >= MOST_EXTENSIONS:
@@ -165,6 +173,7 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
     if not one.ends_on < due_on <= min(longest, add_months(one.drawn_on, 12 * MOST_YEARS)):
         raise RelendingRefused(one.number, "每次展期不得超过原期限，累计不得超过五年")
     _record(session, one, "extended", agreed_on, {"due_on": due_on.isoformat(), "actor": actor})
+    return replace(one, extensions=(*one.extensions, due_on))
 
 
 def night(session: Session, closing: date) -> int:
@@ -218,11 +227,9 @@ def _payments(one: Draw, closing: date) -> list[JournalEntry]:
     ]  # fmt: skip
 
 
-def _require_allowed(one: Draw, today: date, rural: set[str]) -> None:
+def _require_allowed(one: Draw, rural: set[str]) -> None:
     if one.fen <= 0:
         raise RelendingRefused(one.number, "金额必须大于零")
-    if one.drawn_on > today:
-        raise RelendingRefused(one.number, f"借款日 {one.drawn_on} 晚于营业日 {today}")
     if one.book.bank not in rural:
         raise RelendingRefused(one.number, "只有农村法人金融机构可以申请扶贫再贷款")
     if all(add_months(one.drawn_on, months) != one.due_on for months in TERMS_MONTHS):
@@ -239,7 +246,7 @@ def _dims(one: Draw) -> Dimensions:
 
 def _record(session: Session, one: Draw, kind: str, day: date, body: dict[str, object]) -> None:
     seq = take_sequence(session, {one.book.id: 1})[one.book.id]
-    reference = f"{one.number}/{kind}" if kind != "extended" else f"{one.number}/extended/{day}"
+    reference = f"{one.number}/{kind}" if kind != "extended" else f"{one.number}/extended/{body['due_on']}"
     session.execute(
         insert(draw_event).values(
             book_id=one.book.id, seq=seq, number=one.number, kind=kind, value_date=day, reference=reference, body=body

@@ -22,11 +22,11 @@ class KeyMissing(RegistryError):
 
 
 class HouseholdConflict(RegistryError):
-    """A household that is already registered with other facts."""
+    """A household that is already registered with other facts, or whose head is another's."""
 
-    def __init__(self, number: str) -> None:
-        self.number = number
-        super().__init__(f"建档立卡号 {number} 已登记，且内容不同")
+    def __init__(self, number: str, reason: str = "已登记，且内容不同") -> None:
+        self.number, self.reason = number, reason
+        super().__init__(f"建档立卡号 {number}：{reason}")
 
 
 class HouseholdInUse(RegistryError):
@@ -35,6 +35,14 @@ class HouseholdInUse(RegistryError):
     def __init__(self, number: str) -> None:
         self.number = number
         super().__init__(f"建档立卡号 {number} 已有贷款，不能删除")
+
+
+class BorrowerConflict(RegistryError):
+    """A borrower who is known by another name or in another household."""
+
+    def __init__(self, masked: str, reason: str) -> None:
+        self.masked, self.reason = masked, reason
+        super().__init__(f"借款人 {masked}：{reason}")
 
 
 class UnknownRegion(RegistryError):

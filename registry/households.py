@@ -8,10 +8,15 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.orm import Session
 
 from ledger import audit
+from ledger.business_day import business_date_from
 from registry.cipher import Cipher
-from registry.errors import HouseholdConflict, HouseholdInUse
+from registry.errors import BorrowerConflict, HouseholdConflict, HouseholdInUse
 from registry.identity import masked_id
 from registry.tables import borrower, household, standard
+
+Home = tuple[str, str]
+"""(county, 建档立卡号): counties number their households each for itself."""
+_PAIRS = "unnest(CAST(:counties AS text[]), CAST(:numbers AS text[])) AS k (county, number)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,53 +46,70 @@ class Borrower:
     id_masked: str
 
 
-def enrol(session: Session, cipher: Cipher, households: Sequence[Household], actor: str) -> int:
-    """Register households and return how many are new; one that is there with the same facts stays as it is.
+def enrol(session: Session, cipher: Cipher, households: Sequence[Household], actor: str) -> list[Household]:
+    """Register households and return those that are new; one that is there with the same facts stays as it is.
 
     Raises:
-        HouseholdConflict: a number is registered with other facts.
+        HouseholdConflict: a number is registered with other facts, a head is another household's, or nobody lives in it.
+        FutureDate: one is registered after the business date.
     """
+    business_date_from(session, (h.registered_on for h in households))
     known = _known(session, {(h.county, h.number) for h in households})
+    marks = [cipher.fingerprint(h.head_id) for h in households]
+    heads = _headed(session, {h.county for h in households}, marks)
     fresh = []
-    for h in households:
-        hmac = cipher.fingerprint(h.head_id)
-        facts = (h.village, h.persons, h.standard, h.registered_on, h.head_name, hmac)
-        if (h.county, h.number) in known:
-            if known[(h.county, h.number)] != facts:
+    for h, mark in zip(households, marks, strict=True):
+        home = (h.county, h.number)
+        facts = (h.village, h.persons, h.standard, h.registered_on, h.head_name, mark)
+        if home in known:
+            stored, sealed = known[home]
+            account = cipher.open(sealed) if sealed else None
+            if stored != facts or account != h.account:
                 raise HouseholdConflict(h.number)
             continue
-        fresh.append(
-            {
-                "county": h.county, "number": h.number, "village": h.village, "persons": h.persons, "standard": h.standard,
-                "registered_on": h.registered_on, "head_name": h.head_name, "head_id_sealed": cipher.seal(h.head_id),
-                "head_id_hmac": hmac, "account_sealed": cipher.seal(h.account) if h.account else None,
-            }
-        )  # fmt: skip
+        if h.persons < 1:
+            raise HouseholdConflict(h.number, "人口应不小于 1")
+        if (h.county, mark) in heads:
+            raise HouseholdConflict(h.number, f"户主身份证号 {masked_id(h.head_id)} 已是 {heads[(h.county, mark)]} 的户主")
+        heads[(h.county, mark)] = h.number
+        account_sealed = cipher.seal(h.account) if h.account else None
+        known[home] = (facts, account_sealed)
+        fresh.append((h, mark, account_sealed))
     if fresh:
-        session.execute(insert(household).inline(), fresh)
+        session.execute(
+            insert(household).inline(),
+            [
+                {
+                    "county": h.county, "number": h.number, "village": h.village, "persons": h.persons, "standard": h.standard,
+                    "registered_on": h.registered_on, "head_name": h.head_name, "head_id_sealed": cipher.seal(h.head_id),
+                    "head_id_hmac": mark, "account_sealed": account_sealed,
+                }
+                for h, mark, account_sealed in fresh
+            ],
+        )  # fmt: skip
         audit.record(session, actor, "enrolled", "households", {"count": len(fresh)})
-    return len(fresh)
+    return [h for h, *_ in fresh]
 
 
-def remove(session: Session, keys: Collection[tuple[str, str]]) -> None:
+def remove(session: Session, homes: Collection[Home]) -> None:
     """Take households out of the register again (an import undone).
 
     Raises:
         HouseholdInUse: one of them is a borrower's.
     """
-    counties, numbers = zip(*keys, strict=True)
-    values = {"counties": list(counties), "numbers": list(numbers)}
-    pairs = "unnest(CAST(:counties AS text[]), CAST(:numbers AS text[])) AS k (county, number)"
+    if not homes:
+        return
+    values = _arrays(homes)
     used = session.scalar(
         text(
-            f"SELECT b.household FROM registry.borrower b JOIN {pairs} ON b.county = k.county AND b.household = k.number LIMIT 1"
+            f"SELECT b.household FROM registry.borrower b JOIN {_PAIRS} ON b.county = k.county AND b.household = k.number LIMIT 1"
         ),
         values,
     )
     if used is not None:
         raise HouseholdInUse(used)
     session.execute(
-        text(f"DELETE FROM registry.household h USING {pairs} WHERE h.county = k.county AND h.number = k.number"),
+        text(f"DELETE FROM registry.household h USING {_PAIRS} WHERE h.county = k.county AND h.number = k.number"),
         values,
     )
 
@@ -98,27 +120,52 @@ def add_borrowers(
     """Return borrowers by ID, adding those who are new; `people` are (kind, ID, name, household or None).
 
     A borrower's code is 'B' and a running number of the county, so that no other package ever needs an ID or a name.
+
+    Raises:
+        BorrowerConflict: an ID is known by another name or in another household, or heads another household.
     """
-    marks = {cipher.fingerprint(number): (kind, number, name, home) for kind, number, name, home in people}
     session.execute(
         text("SELECT pg_advisory_xact_lock(hashtextextended('registry.borrower/' || :county, 0))"), {"county": county}
     )
-    found = _borrowers_marked(session, county, list(marks))
+    marks = {number: cipher.fingerprint(number) for _, number, _, _ in people}
+    known = {mark: (who.name, who.household) for mark, who in _borrowers_marked(session, county, list(marks.values())).items()}
+    heads = _headed(session, {county}, list(marks.values()))
     last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) or 0
     fresh = []
-    for mark, (kind, number, name, home) in marks.items():
-        if mark not in found:
-            last += 1
-            fresh.append(
+    for kind, number, name, home in people:
+        mark = marks[number]
+        if known.setdefault(mark, (name, home)) != (name, home):
+            raise BorrowerConflict(masked_id(number), "已登记为另一姓名或另一户的借款人")
+        if home and heads.get((county, mark), home) != home:
+            raise BorrowerConflict(masked_id(number), f"是 {heads[(county, mark)]} 的户主，不属于 {home}")
+        fresh.append({"kind": kind, "household": home, "name": name, "number": number, "mark": mark})
+    stored = _borrowers_marked(session, county, list(marks.values()))
+    new = {one["mark"]: one for one in fresh if one["mark"] not in stored}
+    if new:
+        session.execute(
+            insert(borrower).inline(),
+            [
                 {
-                    "county": county, "code": f"B{last:06}", "kind": kind, "household": home, "name": name,
-                    "id_sealed": cipher.seal(number), "id_hmac": mark, "id_masked": masked_id(number),
+                    "county": county, "code": f"B{last + serial:06}", "kind": one["kind"], "household": one["household"],
+                    "name": one["name"], "id_sealed": cipher.seal(str(one["number"])), "id_hmac": mark,
+                    "id_masked": masked_id(str(one["number"])),
                 }
-            )  # fmt: skip
-    if fresh:
-        session.execute(insert(borrower).inline(), fresh)
-        found = _borrowers_marked(session, county, list(marks))
-    return {marks[mark][1]: who for mark, who in found.items()}
+                for serial, (mark, one) in enumerate(new.items(), start=1)
+            ],
+        )  # fmt: skip
+        stored = _borrowers_marked(session, county, list(marks.values()))
+    return {number: stored[mark] for number, mark in marks.items()}
+
+
+def release_borrower(session: Session, county: str, code: str) -> None:
+    """Let go of the ID and household of a borrower whose loans never were, so that a corrected roster may name them anew."""
+    session.execute(
+        text(
+            "UPDATE registry.borrower SET household = NULL, id_hmac = sha256(id_hmac || convert_to(code, 'UTF8')) "
+            "WHERE county = :county AND code = :code"
+        ),
+        {"county": county, "code": code},
+    )
 
 
 def borrowers(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Borrower]:
@@ -136,39 +183,44 @@ def borrowers(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple
     return {(row.county, row.code): Borrower(**row._asdict()) for row in rows}
 
 
-def lock(session: Session, numbers: Collection[str]) -> None:
+def lock(session: Session, homes: Collection[Home]) -> None:
     """Hold households so that nobody else can lend to them before this transaction ends."""
     session.execute(
-        text("SELECT FROM registry.household WHERE number = ANY(:numbers) ORDER BY county, number FOR NO KEY UPDATE"),
-        {"numbers": list(numbers)},
+        text(
+            f"SELECT FROM registry.household h JOIN {_PAIRS} USING (county, number) "
+            "ORDER BY county, number FOR NO KEY UPDATE OF h"
+        ),
+        _arrays(homes),
     )
 
 
-def reasons_against_lending(session: Session, numbers: Collection[str], day: date) -> Mapping[str, list[str]]:
+def reasons_against_lending(session: Session, homes: Collection[Home], day: date) -> Mapping[Home, list[str]]:
     """Return, for households that may not borrow on a day, every rule against it (domain.md 1.1)."""
     standards = {}
     for row in session.execute(select(standard).where(standard.c.valid_from <= day).order_by(standard.c.valid_from)):
         standards[row.code] = row
     registered = {
-        row.number: row
+        (row.county, row.number): row
         for row in session.execute(
-            select(household).where(household.c.number == text("ANY(:numbers)").bindparams(numbers=list(numbers)))
+            text(f"SELECT h.county, h.number, h.registered_on, h.standard FROM registry.household h JOIN {_PAIRS} "
+                 "USING (county, number)"),
+            _arrays(homes),
         )
-    }
-    found: dict[str, list[str]] = {}
-    for number in numbers:
+    }  # fmt: skip
+    found: dict[Home, list[str]] = {}
+    for home in homes:
         reasons = []
-        home = registered.get(number)
-        if home is None:
+        stored = registered.get(home)
+        if stored is None:
             reasons.append("不在建档立卡系统中")
         else:
-            if home.registered_on > day:
-                reasons.append(f"识别日期 {home.registered_on} 晚于放款日 {day}")
-            rule = standards.get(home.standard)
+            if stored.registered_on > day:
+                reasons.append(f"识别日期 {stored.registered_on} 晚于放款日 {day}")
+            rule = standards.get(stored.standard)
             if rule is None or not rule.credit_eligible:
                 reasons.append("只有国家建档立卡户可以享受扶贫小额信贷，市定标准户不可以")
         if reasons:
-            found[number] = reasons
+            found[home] = reasons
     return found
 
 
@@ -177,19 +229,30 @@ def any_sealed(session: Session) -> bool:
     return bool(session.scalar(text("SELECT EXISTS (SELECT FROM registry.household) OR EXISTS (SELECT FROM registry.borrower)")))
 
 
-def _known(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], tuple[object, ...]]:
-    if not keys:
-        return {}
-    counties, numbers = zip(*keys, strict=True)
+def _known(session: Session, homes: Collection[Home]) -> dict[Home, tuple[tuple[object, ...], bytes | None]]:
+    """Return the facts and the sealed account of the households that are registered."""
     rows = session.execute(
         text(
-            "SELECT h.county, h.number, h.village, h.persons, h.standard, h.registered_on, h.head_name, h.head_id_hmac "
-            "FROM registry.household h JOIN unnest(CAST(:counties AS text[]), CAST(:numbers AS text[])) "
-            "AS k (county, number) USING (county, number)"
+            "SELECT h.county, h.number, h.village, h.persons, h.standard, h.registered_on, h.head_name, h.head_id_hmac, "
+            f"h.account_sealed FROM registry.household h JOIN {_PAIRS} USING (county, number)"
         ),
-        {"counties": list(counties), "numbers": list(numbers)},
+        _arrays(homes),
     )
-    return {(row[0], row[1]): (*row[2:7], bytes(row[7])) for row in rows}
+    return {(row[0], row[1]): ((*row[2:7], bytes(row[7])), row[8] and bytes(row[8])) for row in rows}
+
+
+def _headed(session: Session, counties: Collection[str], marks: list[bytes]) -> dict[tuple[str, bytes], str]:
+    """Return household numbers by (county, fingerprint of the head's ID)."""
+    rows = session.execute(
+        select(household.c.county, household.c.head_id_hmac, household.c.number).where(
+            household.c.county.in_(counties), household.c.head_id_hmac == text("ANY(:marks)").bindparams(marks=marks)
+        )
+    )
+    return {(row.county, bytes(row.head_id_hmac)): row.number for row in rows}
+
+
+def _arrays(homes: Collection[Home]) -> dict[str, list[str]]:
+    return {"counties": [county for county, _ in homes], "numbers": [number for _, number in homes]}
 
 
 def _borrowers_marked(session: Session, county: str, marks: list[bytes]) -> dict[bytes, Borrower]:

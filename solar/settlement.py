@@ -12,7 +12,7 @@ from fractions import Fraction
 from sqlalchemy import insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
-from ledger.business_day import business_date
+from ledger.business_day import business_date_from
 from ledger.journal import Dimensions, JournalEntry
 from ledger.money import split_in_two
 from ledger.posting import post_many
@@ -48,12 +48,14 @@ class Receipt:
     subsidy_fen: int
 
 
-def read(session: Session, readings: Sequence[Reading]) -> int:
-    """Book meter readings; one already booked with the same figures stays as it is. Return how many are new.
+def read(session: Session, readings: Sequence[Reading]) -> list[Reading]:
+    """Book meter readings; one already booked with the same figures stays as it is. Return the new ones.
 
     Raises:
         SettlementRefused: the meter is unknown, a figure is negative, or the month is booked with other figures.
+        FutureDate: a month has not begun.
     """
+    today = business_date_from(session, (one.month for one in readings))
     known = stations(session, {one.meter for one in readings})
     stored = {
         (row.meter, row.month): (row.kwh, row.coal_fen, row.subsidy_fen)
@@ -80,32 +82,36 @@ def read(session: Session, readings: Sequence[Reading]) -> int:
                 for one in fresh
             ],
         )  # fmt: skip
-    today = business_date(session)
     _post(session, known, [(one.meter, f"{one.month:%Y-%m}/generated", "generated", today, "光伏发电应收电费",
           entries.generated(one.coal_fen, one.subsidy_fen, _dims(known[one.meter]))) for one in fresh])  # fmt: skip
-    return len(fresh)
+    return fresh
 
 
-def receive(session: Session, receipts: Sequence[Receipt]) -> int:
-    """Book cash for readings and split it; return how many receipts are new.
+def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
+    """Book cash for readings and split it; return the receipts that are new.
 
     Raises:
         SettlementRefused: no reading of that month, more than is due, or the serial number is used for something else.
+        FutureDate: cash of a day that has not come.
     """
+    business_date_from(session, (one.received_on for one in receipts))
     known = stations(session, {one.meter for one in receipts})
     due = _open(session, known)
-    stored = {(row.meter, row.reference): row for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))}
+    stored = {
+        (row.meter, row.reference): (row.month, row.coal_fen, row.subsidy_fen)
+        for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))
+    }
     fresh: list[tuple[Receipt, int]] = []
     for one in receipts:
         found = stored.get((one.meter, one.reference))
         if found is not None:
-            same = (found.month, found.coal_fen, found.subsidy_fen) == (one.month, one.coal_fen, one.subsidy_fen)
-            _require(same, one.meter, f"流水号 {one.reference} 已用于另一笔到账")
+            _require(found == (one.month, one.coal_fen, one.subsidy_fen), one.meter, f"流水号 {one.reference} 已用于另一笔到账")
             continue
         coal, subsidy = due.get((one.meter, one.month), (0, 0))
         fits = 0 <= one.coal_fen <= coal and 0 <= one.subsidy_fen <= subsidy and one.coal_fen + one.subsidy_fen > 0
         _require(fits, one.meter, f"{one.month:%Y-%m} 到账超过应收")
         due[(one.meter, one.month)] = (coal - one.coal_fen, subsidy - one.subsidy_fen)
+        stored[(one.meter, one.reference)] = (one.month, one.coal_fen, one.subsidy_fen)
         share = Fraction(known[one.meter].loan_percent, 100)
         fresh.append((one, split_in_two(one.coal_fen + one.subsidy_fen, share)[0]))
     if fresh:
@@ -123,7 +129,7 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> int:
     _post(session, known, [(one.meter, f"received/{one.reference}", "received", one.received_on,
           "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, loan_fen, _dims(known[one.meter])))
           for one, loan_fen in fresh])  # fmt: skip
-    return len(fresh)
+    return [one for one, _ in fresh]
 
 
 def sweep_into_loans(session: Session, closing: date) -> int:

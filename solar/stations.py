@@ -4,13 +4,17 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select, text, tuple_
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, books
+from ledger.business_day import business_date_from
+from loans.queries import Key, contracts
 from solar.errors import StationRefused
 from solar.tables import station
 
+SOLAR_PRODUCT = "GFNH"
+"""光伏农户贷: the one product that a station repays."""
 LEAST_WATTS, MOST_WATTS = 3_000, 7_000
 """A household plant is 3 to 7 kW (domain.md 3.2)."""
 
@@ -29,13 +33,18 @@ class Station:
     loan_percent: int = 85
 
 
-def register(session: Session, wanted: Sequence[Station]) -> int:
-    """Register stations and return how many are new; one that is there with the same facts stays as it is.
+def register(session: Session, wanted: Sequence[Station]) -> list[Station]:
+    """Register stations and return those that are new; one that is there with the same facts stays as it is.
 
     Raises:
-        StationRefused: capacity or share out of range, or the meter or the loan belongs to another station.
+        StationRefused: capacity or share out of range, the meter or the loan belongs to another station, or the loan is
+            not this household's 光伏农户贷.
+        FutureDate: one is connected after the business date.
     """
+    business_date_from(session, (one.connected_on for one in wanted))
     known = stations(session, [one.meter for one in wanted])
+    loans = contracts(session, {(one.loan_book_id, one.loan_id) for one in wanted})
+    taken = on_loans(session, loans)
     fresh = []
     for one in wanted:
         if not LEAST_WATTS <= one.watts <= MOST_WATTS:
@@ -46,6 +55,14 @@ def register(session: Session, wanted: Sequence[Station]) -> int:
             if known[one.meter] != one:
                 raise StationRefused(one.meter, "电表号已登记，且内容不同")
             continue
+        loan = loans[(one.loan_book_id, one.loan_id)]
+        if loan.product != SOLAR_PRODUCT:
+            raise StationRefused(one.meter, f"借据 {loan.contract} 不是光伏农户贷")
+        if loan.household != one.household:
+            raise StationRefused(one.meter, f"借据 {loan.contract} 是户 {loan.household} 的，不是户 {one.household} 的")
+        if loan.key in taken:
+            raise StationRefused(one.meter, f"借据 {loan.contract} 已有电站 {taken[loan.key]}")
+        taken[loan.key] = one.meter
         known[one.meter] = one
         fresh.append(one)
     if fresh:
@@ -60,7 +77,17 @@ def register(session: Session, wanted: Sequence[Station]) -> int:
                 for one in fresh
             ],
         )  # fmt: skip
-    return len(fresh)
+    return fresh
+
+
+def on_loans(session: Session, loans: Collection[Key]) -> dict[Key, str]:
+    """Return the meters of the stations that repay loans, by (book id, loan id)."""
+    rows = session.execute(
+        select(station.c.loan_book_id, station.c.loan_id, station.c.meter).where(
+            tuple_(station.c.loan_book_id, station.c.loan_id).in_(list(loans))
+        )
+    )
+    return {(row.loan_book_id, row.loan_id): row.meter for row in rows}
 
 
 def stations(session: Session, meters: Collection[str]) -> dict[str, Station]:

@@ -1,7 +1,7 @@
 """A batch (导入批次): one file, validated whole, then taken whole or refused whole; undone as a whole.
 
-Every bad row is found before anything is written: first each cell, then, in savepoints that are rolled back, what the
-verbs say of each row. The same content imported twice says so and changes nothing.
+Every bad row is found before anything is kept: first each cell, then, in savepoints, what the verbs say of each row. The
+same content imported twice says so and changes nothing.
 """
 
 import csv
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.imports.cells import Column, Record, RowError, parse_rows
@@ -24,11 +25,15 @@ from ledger.errors import LedgerError
 from loans.errors import LoanError
 from registry.cipher import Cipher
 from registry.errors import RegistryError
+from registry.reference import county_names
 from solar.errors import SolarError
 
 REFUSALS = (LedgerError, RegistryError, LoanError, GuaranteeError, SolarError)
 
+MOST_BATCHES = 2**63
+
 Made = list[dict[str, Any]]
+"""What a batch made that was not there before, as JSON values: what an undo has to go by."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +62,13 @@ class ImportRefused(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a file. `batch` is None if nothing was written."""
+    """What came of a file: its rows, how many are good and taken, every error. `batch` is None if nothing was written."""
 
     kind: str
     file: str
     rows: int
     taken: int
+    fresh: int = 0  # of the rows taken, those that were not there already
     errors: tuple[RowError, ...]
     batch: int | None
     repeated: bool = False
@@ -87,28 +93,21 @@ def import_file(
         )
         if before is not None:
             return Outcome(kind=importer.kind, file=path.name, rows=len(rows), taken=0, errors=(), batch=before, repeated=True)
-        parsed = parse_rows(rows, importer.columns, importer.unique)
-        errors = list(parsed.errors)
-        records, made, reason = parsed.records, None, ""
-        if not errors:
-            made, reason = _try(session, importer, desk, records)
-        if made is None:
-            refused = _refusals(session, importer, desk, records)
-            bad = {error.row for error in refused}
-            records = [record for record in records if record.number not in bad]
-            if accept_good_rows and records:
-                made, reason = _try(session, importer, desk, records)
-            errors += refused
-            if made is None and reason and not refused:
-                errors.append(RowError(0, "整个文件", "", reason))
+        codes = {name: code for code, name in county_names(session).items()}
+        parsed = parse_rows(rows, importer.columns, importer.unique, {"县区": lambda county: codes.get(county, county)})
+        made, refused = _apply(session, importer, desk, parsed.records)
+        errors = tuple(sorted((*parsed.errors, *refused), key=lambda error: error.row))
+        good = len(parsed.records) - len(refused)
+        taken = good if accept_good_rows or not errors else 0
         batch = None
-        if made is not None and not dry_run:
-            batch = _record(session, importer, path, digest, len(records), made, desk.actor)
+        if taken and not dry_run:
+            batch = _record(session, importer, path, digest, taken, made, desk.actor)
         else:
             session.rollback()
-        taken = len(records) if made is not None else 0
-        errors.sort(key=lambda error: error.row)
-        return Outcome(kind=importer.kind, file=path.name, rows=len(rows), taken=taken, errors=tuple(errors), batch=batch)
+        return Outcome(
+            kind=importer.kind, file=path.name, rows=len(rows), taken=taken, fresh=len(made) if taken else 0, errors=errors,
+            batch=batch,
+        )  # fmt: skip
 
 
 def undo(engine: Engine, importers: Mapping[str, Importer], batch_id: int, desk: Desk) -> Outcome:
@@ -118,7 +117,12 @@ def undo(engine: Engine, importers: Mapping[str, Importer], batch_id: int, desk:
         ImportRefused: no such batch, undone before, or something made by it can't be undone any more.
     """
     with unit_of_work(engine) as session:
-        row = session.execute(select(import_batch).where(import_batch.c.id == batch_id).with_for_update()).one_or_none()
+        known = 0 < batch_id < MOST_BATCHES
+        row = (
+            session.execute(select(import_batch).where(import_batch.c.id == batch_id).with_for_update()).one_or_none()
+            if known
+            else None
+        )
         if row is None:
             raise ImportRefused(f"没有导入批次 {batch_id}")
         if row.undone:
@@ -140,27 +144,24 @@ def write_errors(errors: Sequence[RowError], path: Path) -> None:
         writer.writerows([error.row, error.column, error.value, error.reason] for error in errors)
 
 
-def _try(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> tuple[Made | None, str]:
-    """Apply records as one; if a verb refuses them, return why, and then nothing of it stays."""
+def _apply(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> tuple[Made, list[RowError]]:
+    """Apply records in their order, and return what they made and which of them are refused.
+
+    A refused part is halved until the bad rows are found, so that a file costs little more than its good rows.
+    """
+    if not records:
+        return [], []
     try:
         with session.begin_nested():
-            return importer.apply(session, desk, records), ""
-    except REFUSALS as refusal:
-        return None, str(refusal)
-
-
-def _refusals(session: Session, importer: Importer, desk: Desk, records: Sequence[Record]) -> list[RowError]:
-    """Apply records one after another, and return what the verbs refuse; all of it is rolled back."""
-    errors = []
-    whole = session.begin_nested()
-    for record in records:
-        try:
-            with session.begin_nested():
-                importer.apply(session, desk, [record])
-        except REFUSALS as refusal:
-            errors.append(RowError(record.number, "整行", "", str(refusal)))
-    whole.rollback()
-    return errors
+            return importer.apply(session, desk, records), []
+    except (*REFUSALS, IntegrityError, DataError) as refusal:
+        if len(records) == 1:
+            reason = str(refusal) if isinstance(refusal, REFUSALS) else "与已登记的数据冲突，或超出系统允许的范围"
+            return [], [RowError(records[0].number, "整行", "", reason)]
+    middle = len(records) // 2
+    made, refused = _apply(session, importer, desk, records[:middle])
+    more, others = _apply(session, importer, desk, records[middle:])
+    return [*made, *more], [*refused, *others]
 
 
 def _record(session: Session, importer: Importer, path: Path, digest: str, rows: int, made: Made, actor: str) -> int:

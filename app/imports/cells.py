@@ -1,6 +1,7 @@
 """Cells: what a column means, and how its text becomes a value or a reason in Chinese."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -12,6 +13,12 @@ from ledger.errors import NotMoney
 from ledger.money import parse_yuan
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, masked_id
+
+EXACT_IN_EXCEL = 10**15
+"""Excel keeps 15 digits of a number."""
+LONGEST_TEXT = 200
+MOST_FEN = 10**17
+MOST_WHOLE = 1_000_000
 
 
 class CellRefused(Exception):
@@ -57,13 +64,24 @@ class Parsed:
     errors: list[RowError] = field(default_factory=list)
 
 
-def parse_rows(rows: Iterable[SheetRow], columns: Sequence[Column], unique: Sequence[str]) -> Parsed:
-    """Turn rows into records; every bad cell is an error, and so is a second row with the same key."""
+def parse_rows(
+    rows: Iterable[SheetRow],
+    columns: Sequence[Column],
+    unique: Sequence[str],
+    alike: Mapping[str, Callable[[Any], Any]] | None = None,
+) -> Parsed:
+    """Turn rows into records; every bad cell is an error, and so is a second row with the same key.
+
+    `alike` says, by heading, what stands for a value when keys are compared, such as a county's code for its name.
+    """
+    same = alike or {}
     parsed = Parsed()
     seen: dict[tuple[str, ...], int] = {}
     for row in rows:
         values: dict[str, Any] = {}
         errors = []
+        if row.extra:
+            errors.append(RowError(row.number, "整行", row.extra, "单元格多于列标题，可能是金额中的逗号未加引号"))
         for column in columns:
             raw = row.cells.get(column.heading)
             text = normal(raw)
@@ -78,9 +96,10 @@ def parse_rows(rows: Iterable[SheetRow], columns: Sequence[Column], unique: Sequ
                 shown = masked_id(text) if column.parse in (person_id_cell, any_id_cell) else text
                 errors.append(RowError(row.number, column.heading, shown, str(refusal)))
         if not errors and unique:
-            key = tuple(str(values[name]) for name in unique)
+            key = tuple(str(same.get(name, _itself)(values[name])) for name in unique)
             if key in seen:
-                errors.append(RowError(row.number, "、".join(unique), " ".join(key), f"与第 {seen[key]} 行重复"))
+                shown = " ".join(text for name in unique if (text := normal(row.cells.get(name))))
+                errors.append(RowError(row.number, "、".join(unique), shown, f"与第 {seen[key]} 行重复"))
             seen.setdefault(key, row.number)
         parsed.errors += errors
         if not errors:
@@ -89,10 +108,19 @@ def parse_rows(rows: Iterable[SheetRow], columns: Sequence[Column], unique: Sequ
 
 
 def text_cell(raw: Any) -> str:
-    """Return text; a whole number that Excel made of a code stays as its digits."""
-    if isinstance(raw, float) and raw.is_integer():
-        return str(int(raw))
-    return normal(raw)
+    """Return text; a whole number that Excel made of a code stays as its digits, if it still has them all."""
+    if isinstance(raw, int | float) and not isinstance(raw, bool) and abs(raw) >= EXACT_IN_EXCEL:
+        raise CellRefused("被存为数字，末位已丢失，请将该列设为文本格式")
+    text = str(int(raw)) if isinstance(raw, float) and raw.is_integer() else normal(raw)
+    if len(text) > LONGEST_TEXT:
+        raise CellRefused(f"超过 {LONGEST_TEXT} 个字")
+    if any(unicodedata.category(char) in ("Cc", "Cs") for char in text):
+        raise CellRefused("含有不可见的控制字符")
+    return text
+
+
+def _itself(value: Any) -> Any:
+    return value
 
 
 def fen_cell(raw: Any) -> int:
@@ -115,26 +143,27 @@ def signed_fen_cell(raw: Any) -> int:
     """Return fen of an amount in yuan."""
     text = repr(raw) if isinstance(raw, float) else normal(raw).removesuffix("元").strip()
     try:
-        return parse_yuan(text)
+        fen = parse_yuan(text)
     except NotMoney as refusal:
         raise CellRefused(refusal.reason) from None
+    if abs(fen) > MOST_FEN:
+        raise CellRefused("金额过大")
+    return fen
 
 
 def date_cell(raw: Any) -> date:
     """Return a date of a date cell, of text such as 2016-01-05, 2016/1/5, 2016年1月5日, 20160105, or an Excel serial."""
-    if isinstance(raw, datetime):
-        return raw.date()
     if isinstance(raw, date):
-        return raw
+        return _of_our_time(raw.date() if isinstance(raw, datetime) else raw)
     text = text_cell(raw)
     match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?: 00:00:00)?", text) or re.fullmatch(
         r"((?:19|20)\d{2})(\d{2})(\d{2})", text
     )
     try:
         if match is not None:
-            return date(int(match[1]), int(match[2]), int(match[3]))
+            return _of_our_time(date(int(match[1]), int(match[2]), int(match[3])))
         if re.fullmatch(r"[1-9]\d{4}", text):
-            return date(1899, 12, 30) + timedelta(days=int(text))
+            return _of_our_time(date(1899, 12, 30) + timedelta(days=int(text)))
     except ValueError:
         raise CellRefused("没有这一天") from None
     raise CellRefused("不是日期，应如 2016-01-05")
@@ -142,10 +171,20 @@ def date_cell(raw: Any) -> date:
 
 def month_cell(raw: Any) -> date:
     """Return the first day of a month such as 2017-03 or 2017年3月, or of any date in it."""
-    match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", normal(raw))
-    if match is not None and 1 <= int(match[2]) <= 12:
-        return date(int(match[1]), int(match[2]), 1)
-    return date_cell(raw).replace(day=1)
+    text = normal(raw)
+    match = re.fullmatch(r"(\d{4})[-/.年](\d{1,2})月?", text) or re.fullmatch(r"((?:19|20)\d{2})(0\d|1[0-2])", text)
+    try:
+        if match is not None:
+            return _of_our_time(date(int(match[1]), int(match[2]), 1))
+        return date_cell(raw).replace(day=1)
+    except (CellRefused, ValueError):
+        raise CellRefused("不是月份，应如 2017-03") from None
+
+
+def _of_our_time(day: date) -> date:
+    if not 1900 <= day.year <= 2199:
+        raise CellRefused("年份应在 1900 到 2199 之间")
+    return day
 
 
 def percent_ppb_cell(raw: Any) -> int:
@@ -165,14 +204,16 @@ def number_cell(raw: Any) -> Decimal:
         raise CellRefused("不是数字") from None
     if not value.is_finite():
         raise CellRefused("不是数字")
+    if value.adjusted() > 12 or int(value.as_tuple().exponent) < -9:
+        raise CellRefused("数字过大或小数位过多")
     return value
 
 
 def whole_cell(raw: Any) -> int:
     """Return a whole number that is not negative."""
     value = number_cell(raw)
-    if value != int(value) or value < 0:
-        raise CellRefused("应为不小于零的整数")
+    if value != int(value) or not 0 <= value <= MOST_WHOLE:
+        raise CellRefused(f"应为 0 到 {MOST_WHOLE} 的整数")
     return int(value)
 
 
@@ -200,7 +241,7 @@ def one_of(choices: Mapping[str, Any]) -> Callable[[Any], Any]:
 
 
 def _identity(raw: Any, check: Callable[[str], str]) -> str:
-    if isinstance(raw, float):
+    if isinstance(raw, int | float):
         raise CellRefused("证件号被存为数字，末位已丢失，请将该列设为文本格式")
     try:
         return check(text_cell(raw))

@@ -10,13 +10,16 @@ import unicodedata
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 MOST_BYTES = 64 * 1024 * 1024
+MOST_UNPACKED_BYTES = 512 * 1024 * 1024
+GB18030_MARK = "\ufeff".encode("gb18030")
 
 
 class SheetRefused(Exception):
@@ -25,10 +28,11 @@ class SheetRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SheetRow:
-    """A row with its number in the file (the heading is 1) and its cells by heading."""
+    """A row with its number in the file (the heading is 1), its cells by heading, and what stands under no heading."""
 
     number: int
     cells: Mapping[str, Any]
+    extra: str = ""
 
 
 def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRow]]:
@@ -52,7 +56,7 @@ def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRo
             raise SheetRefused(f"只支持 .xlsx 和 .csv 文件，不支持 {other or '没有扩展名的文件'}")
     if not table:
         raise SheetRefused("文件是空的，第一行应为列标题")
-    headings = [normal(heading) for heading in table[0]]
+    headings = ["".join(normal(heading).split()) for heading in table[0]]
     missing = [name for name in required if name not in headings]
     if missing:
         raise SheetRefused(
@@ -62,13 +66,19 @@ def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRo
     if doubled:
         raise SheetRefused(f"列标题重复：{'、'.join(doubled)}")
     rows = [
-        SheetRow(number, dict(zip(headings, cells, strict=False)))
+        _row(number, headings, cells)
         for number, cells in enumerate(table[1:], start=2)
         if any(cell is not None and str(cell).strip() for cell in cells)
     ]
     if not rows:
         raise SheetRefused("文件中只有标题，没有数据")
     return content, rows
+
+
+def _row(number: int, headings: Sequence[str], cells: Sequence[Any]) -> SheetRow:
+    pairs = list(zip_longest(headings, cells, fillvalue=""))
+    extra = " ".join(text for heading, cell in pairs if not heading and (text := normal(cell)))
+    return SheetRow(number, {heading: cell for heading, cell in pairs if heading}, extra)
 
 
 def normal(value: object) -> str:
@@ -81,6 +91,7 @@ def normal(value: object) -> str:
 
 def _csv_table(content: bytes) -> list[list[Any]]:
     text = None
+    content = content.removeprefix(GB18030_MARK)
     for encoding in ("utf-8-sig", "gb18030"):
         try:
             text = content.decode(encoding)
@@ -97,12 +108,27 @@ def _csv_table(content: bytes) -> list[list[Any]]:
 
 def _xlsx_table(content: bytes) -> list[list[Any]]:
     try:
-        workbook = load_workbook(io.BytesIO(content), data_only=True)
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, ValueError, OSError):
-        raise SheetRefused("不是有效的 XLSX 文件（可能是改了扩展名的旧格式，请另存为 .xlsx）") from None
+        with zipfile.ZipFile(io.BytesIO(content)) as packed:
+            unpacked = sum(part.file_size for part in packed.infolist())
+        workbook = load_workbook(io.BytesIO(content), data_only=True) if unpacked <= MOST_UNPACKED_BYTES else None
+    except Exception:  # noqa: BLE001 - of damaged bytes its parsers raise whatever they meet
+        raise SheetRefused("不是有效的 XLSX 文件（已损坏，或是改了扩展名的旧格式，请另存为 .xlsx）") from None
+    if workbook is None:
+        raise SheetRefused(f"XLSX 文件解压后超过 {MOST_UNPACKED_BYTES // 1024 // 1024} MB，请分批导入")
     if not workbook.worksheets:
         raise SheetRefused("XLSX 文件中没有工作表")
     sheet = workbook.worksheets[0]
     if sheet.merged_cells.ranges:
         raise SheetRefused(f"工作表“{sheet.title}”有合并单元格 {next(iter(sheet.merged_cells.ranges))}，请取消合并后再导入")
-    return [list(row) for row in sheet.iter_rows(values_only=True)]
+    table = [[_value(cell) for cell in row] for row in sheet.iter_rows()]
+    if not any(normal(value) for row in table for value in row) and len(workbook.worksheets) > 1:
+        raise SheetRefused(f"第一个工作表“{sheet.title}”是空的，数据须在第一个工作表")
+    return table
+
+
+def _value(cell: Any) -> Any:
+    """Return a cell's value; a number that is shown in per cent becomes the text that is seen, such as 4.35%."""
+    value = cell.value
+    if isinstance(value, int | float) and not isinstance(value, bool) and "%" in (cell.number_format or ""):
+        return f"{(Decimal(repr(value)) * 100).normalize():f}%"
+    return value

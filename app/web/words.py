@@ -43,7 +43,6 @@ ENTRY_KINDS: Mapping[str, str] = {
     "solar.generated": "光伏应收电费",
     "solar.received": "光伏电费到账",
     "solar.swept": "光伏收益还贷",
-    "ledger.reversed": "红字冲销",
     "ledger.year_closed": "年度结转",
 }
 

@@ -43,6 +43,7 @@ class Voucher:
     kind: str
     maker: str
     checker: str
+    in_red: bool
     reversed_later: bool
     lines: tuple[VoucherLine, ...]
     hidden_lines: int = 0
@@ -125,7 +126,7 @@ def vouchers_of_loan(session: Session, book_id: int, loan_id: int) -> list[Vouch
 
 _HEAD = """
     e.book_id, e.seq, b.code AS book, b.name AS book_name, e.value_date, e.word, e.number, e.narration, e.kind, e.maker,
-    e.checker, EXISTS (
+    e.checker, e.reverses_seq IS NOT NULL AS in_red, EXISTS (
         SELECT FROM ledger.journal_entry r WHERE r.book_id = e.book_id AND r.reverses_seq = e.seq) AS reversed_later
 """
 

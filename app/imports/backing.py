@@ -1,0 +1,178 @@
+"""Backing (资金、再贷款、光伏、代偿): files of what stands behind the loans become business, and are undone where they can be."""
+
+from collections.abc import Callable, Sequence
+from datetime import date
+from typing import NoReturn
+
+from sqlalchemy import delete, text
+from sqlalchemy.orm import Session
+
+import guarantees.claims
+from app.imports.batch import Desk, ImportRefused, Made
+from app.imports.cells import Record
+from app.imports.lookup import AMOUNT, BANK, CONTRACT, DAY, SERIAL, Lookup
+from guarantees import funds
+from guarantees.queries import Claim, claim_numbered, pool_at
+from ledger.books import BookKind, book_named
+from ledger.journal import BookCode
+from loans import relending as draws
+from loans.contract import Contract
+from loans.errors import UnknownLoan
+from solar import settlement
+from solar import stations as plants
+from solar.errors import SettlementRefused
+from solar.tables import station
+
+
+def fund_receipts(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Book what the budget paid in."""
+    look = Lookup(session, records)
+    made: Made = []
+    for r in records:
+        one = funds.FundReceipt(
+            book=look.book(r, r["资金"], r[DAY]), bank=r[BANK], serial=r[SERIAL], received_on=r[DAY], fen=r[AMOUNT],
+            narration=r["摘要"] or "",
+        )  # fmt: skip
+        for reference in funds.contribute(session, [one], desk.actor):
+            made.append({"book": one.book.code, "reference": reference, "day": one.received_on.isoformat()})
+    return made
+
+
+def undo_fund_receipts(session: Session, desk: Desk, made: Made) -> None:
+    """Reverse receipts in red, book by book."""
+    for code in sorted({m["book"] for m in made}):
+        references = [(m["reference"], date.fromisoformat(m["day"])) for m in made if m["book"] == code]
+        funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, "撤销导入")
+
+
+def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Book draws, then extensions in the order of the file."""
+    look = Lookup(session, records)
+    wanted = [
+        draws.Draw(
+            book=look.book(r, BookKind.LOANS, r["借款日"]), number=r["借款编号"], fen=r[AMOUNT], rate_ppb=r["年利率(%)"],
+            drawn_on=r["借款日"], due_on=r["到期日"],
+        )
+        for r in records if r["类型"] == "drawn"
+    ]  # fmt: skip
+    made = [{"book": one.book.code, "number": one.number} for one in draws.draw(session, wanted, desk.actor)]
+    known = {(one.book.id, one.number): one for one in draws.draws(session)}
+    for r in records:
+        if r["类型"] == "extended":
+            key = (look.book(r, BookKind.LOANS, r["借款日"]).id, r["借款编号"])
+            if key not in known:
+                raise UnknownLoan(r["借款编号"])
+            before = known[key]
+            known[key] = draws.extend(session, before, r["借款日"], r["到期日"], desk.actor)
+            if known[key] != before:
+                made.append({"book": before.book.code, "number": before.number, "due_on": r["到期日"].isoformat()})
+    return made
+
+
+def stations(session: Session, _: Desk, records: Sequence[Record]) -> Made:
+    """Register stations."""
+    look = Lookup(session, records)
+    wanted = []
+    for r in records:
+        loan = look.contract(r, r["并网日期"])
+        wanted.append(
+            plants.Station(
+                book=look.book(r, BookKind.SOLAR, r["并网日期"]), meter=r["电表号"], household=r["建档立卡号"],
+                loan_book_id=loan.book_id, loan_id=loan.id, watts=int(r["容量(kW)"] * 1000), connected_on=r["并网日期"],
+                loan_percent=r["还贷比例(%)"],
+            )
+        )  # fmt: skip
+    return [{"book_id": one.book.id, "meter": one.meter} for one in plants.register(session, wanted)]
+
+
+def undo_stations(session: Session, _: Desk, made: Made) -> None:
+    """Take stations out of the register again.
+
+    Raises:
+        ImportRefused: one of them has readings.
+    """
+    used = session.scalar(
+        text("SELECT meter FROM solar.reading WHERE meter = ANY(:meters) LIMIT 1"),
+        {"meters": [m["meter"] for m in made]},
+    )
+    if used is not None:
+        raise ImportRefused(f"电站 {used} 已有发电记录，不能撤销")
+    for m in made:
+        session.execute(delete(station).where(station.c.book_id == m["book_id"], station.c.meter == m["meter"]))
+
+
+def settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
+    """Book meter readings, and the cash of the rows that bring any."""
+    readings = [
+        settlement.Reading(
+            meter=r["电表号"], month=r["月份"], kwh=r["上网电量(kWh)"], coal_fen=r["标杆电费(元)"],
+            subsidy_fen=r["国家补贴(元)"],
+        )
+        for r in records
+    ]  # fmt: skip
+    fresh = settlement.read(session, readings)
+    cash = settlement.receive(session, [receipt for r in records if (receipt := _receipt(r)) is not None])
+    keys = dict.fromkeys([*((one.meter, one.month) for one in fresh), *((one.meter, one.month) for one in cash)])
+    return [{"meter": meter, "month": month.isoformat()} for meter, month in keys]
+
+
+def claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
+    """Take claims one step on, in the order of the file."""
+    look = Lookup(session, records)
+    return [
+        {"claim": r["代偿编号"], "step": r["环节"]} for r in records if _take_step(session, look.contract(r, r[DAY]), r)
+    ]  # fmt: skip
+
+
+def not_as_a_whole(what: str) -> Callable[[Session, Desk, Made], NoReturn]:
+    """Return an undo that refuses: what the batch made has moved other books since."""
+
+    def refuse(_: Session, __: Desk, ___: Made) -> NoReturn:
+        raise ImportRefused(f"{what}一经登记即影响其他账套，不能整批撤销，请逐笔更正")
+
+    return refuse
+
+
+def _receipt(r: Record) -> settlement.Receipt | None:
+    """Return the cash of a settlement's row, or None if it brings none.
+
+    Raises:
+        SettlementRefused: serial number, date or amount is missing while another of them is there.
+    """
+    coal, subsidy = r["到账标杆电费(元)"] or 0, r["到账国家补贴(元)"] or 0
+    given = (bool(r[SERIAL]), r["到账日期"] is not None, coal + subsidy > 0)
+    if not any(given):
+        return None
+    if not all(given):
+        raise SettlementRefused(r["电表号"], "到账须同时填写流水号、到账日期和金额")
+    return settlement.Receipt(
+        meter=r["电表号"], month=r["月份"], reference=r[SERIAL], received_on=r["到账日期"], coal_fen=coal, subsidy_fen=subsidy
+    )
+
+
+def _take_step(session: Session, contract: Contract, r: Record) -> bool:
+    """Take one step of a claim; tell whether it is new."""
+    day, actor = r[DAY], r["经办人"]
+    one = _claim(session, contract, r["代偿编号"])
+    if r["环节"] == "file":
+        guarantees.claims.file(session, contract, r["代偿编号"], day, actor)
+        return one is None
+    if one is None or (one.loan_book_id, one.loan_id) != contract.key:
+        raise UnknownLoan(f"{r[CONTRACT]} 的代偿 {r['代偿编号']}")
+    match r["环节"]:
+        case "approve":
+            guarantees.claims.approve(session, one, day, actor)
+        case "pay":
+            guarantees.claims.pay(session, one, day, actor)
+        case "cancel":
+            guarantees.claims.cancel(session, one, day, actor)
+        case "pass":
+            return guarantees.claims.pass_on(session, one, r[SERIAL] or "", day, r[AMOUNT] or 0, actor)
+        case _:
+            guarantees.claims.write_off(session, one, day, actor)
+    return True
+
+
+def _claim(session: Session, contract: Contract, number: str) -> Claim | None:
+    """Return the claim of this number in the pool that covers a loan's county and bank."""
+    return claim_numbered(session, pool_at(session, contract.county, contract.book.rsplit("-", 1)[-1]), number)

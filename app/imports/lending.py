@@ -1,0 +1,147 @@
+"""Lending (放贷): files of households, loans, repayments and extensions become business, and are undone."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+import guarantees.queries
+import registry.households
+import solar.stations
+from app.imports.batch import Desk, ImportRefused, Made
+from app.imports.cells import Record
+from app.imports.lookup import AMOUNT, CONTRACT, COUNTY, DAY, SERIAL, Lookup
+from app.wiring import disbursement_checks
+from ledger.books import Book, BookKind, book_named
+from ledger.journal import BookCode
+from ledger.money import yuan
+from loans import disbursement, servicing
+from loans.booking import Booked
+from loans.contract import Contract
+from loans.errors import EventRefused, UnknownLoan
+from loans.events import CostAdvanced, Disbursed, Refunded, Repaid
+from loans.queries import borrows, contracts_numbered, events_referenced, free_references
+from registry.reference import county_code
+
+
+def households(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Enrol households."""
+    places = {place: county_code(session, *place) for place in {(r[COUNTY], r["识别日期"]) for r in records}}
+    found = [
+        registry.households.Household(
+            county=places[(r[COUNTY], r["识别日期"])], number=r["建档立卡号"], village=r["村"], persons=r["人口"],
+            standard=r["识别标准"], registered_on=r["识别日期"], head_name=r["户主姓名"], head_id=r["身份证号"],
+            account=r["一卡通账号"],
+        )
+        for r in records
+    ]  # fmt: skip
+    fresh = registry.households.enrol(session, desk.cipher, found, desk.actor)
+    return [{"county": h.county, "number": h.number} for h in fresh]
+
+
+def undo_households(session: Session, _: Desk, made: Made) -> None:
+    """Take households out of the register again."""
+    registry.households.remove(session, [(m["county"], m["number"]) for m in made])
+
+
+def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Make loans, and their borrowers where they are new."""
+    look = Lookup(session, records)
+    by_county: dict[str, list[tuple[Record, Book]]] = {}
+    for r in records:
+        book = look.book(r, BookKind.LOANS, r["放款日期"])
+        by_county.setdefault(book.county, []).append((r, book))
+    applications = []
+    for county, rows in sorted(by_county.items()):
+        people = [
+            ("household" if r["建档立卡号"] else "enterprise", r["证件号码"], r["借款人"], r["建档立卡号"]) for r, _ in rows
+        ]
+        who = registry.households.add_borrowers(session, desk.cipher, county, people)
+        applications += [
+            disbursement.Application(
+                book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
+                fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
+            )
+            for r, book in rows
+        ]  # fmt: skip
+    return _made(disbursement.disburse(session, applications, desk.actor, disbursement_checks()))
+
+
+def repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Book repayments, costs, refunds and reversals in the order of the file; repayments in a row as one batch."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, DAY)
+    booked: list[Booked] = []
+    payments: list[tuple[Contract, Repaid]] = []
+    for r in records:
+        contract, name = look.contract(r, r[DAY]), names[r.number]
+        if r["类型"] == "repaid":
+            payments.append((contract, Repaid(reference=name, value_date=r[DAY], fen=r[AMOUNT])))
+            continue
+        booked += servicing.repay(session, payments, desk.actor)
+        payments = []
+        match r["类型"]:
+            case "cost":
+                booked += servicing.advance_cost(session, contract, name, r[DAY], r[AMOUNT], desk.actor)
+            case "refund":
+                booked += servicing.refund(session, contract, name, r[DAY], r[AMOUNT], desk.actor)
+            case _:
+                _require_same(session, contract, name, r[AMOUNT])
+                booked += servicing.reverse(session, contract, name, r[DAY], desk.actor)
+    return _made(booked + servicing.repay(session, payments, desk.actor))
+
+
+def extensions(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Extend loans."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, "签订日期")
+    rows = [(look.contract(r, r["签订日期"]), names[r.number], r["签订日期"], r["新到期日"], r["年利率(%)"]) for r in records]
+    return _made(servicing.extend(session, rows, desk.actor))
+
+
+def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
+    """Reverse events newest first; a loan whose disbursement is undone keeps its row, owes nothing, and frees its borrower.
+
+    Raises:
+        ImportRefused: a reversal, or a disbursement on which a station or a claim stands.
+    """
+    for m in reversed(made):
+        book = book_named(session, BookCode(m["book"]))
+        contract = contracts_numbered(session, [m["contract"]], [book.id])[0]
+        _, event = events_referenced(session, [(book.id, m["reference"])])[(book.id, m["reference"])]
+        if event.kind == "reversed":
+            raise ImportRefused(f"借据 {m['contract']}：冲正不能再撤销，请重新登记还款")
+        if isinstance(event, Disbursed):
+            _require_nothing_on(session, contract)
+        servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
+        if isinstance(event, Disbursed) and not borrows(session, contract.county, contract.borrower):
+            registry.households.release_borrower(session, contract.county, contract.borrower)
+
+
+def _made(booked: Sequence[Booked]) -> list[dict[str, Any]]:
+    return [{"book": b.contract.book, "contract": b.contract.contract, "reference": b.event.reference} for b in booked]
+
+
+def _references(session: Session, look: Lookup, records: Sequence[Record], day: str) -> dict[int, str]:
+    """Return what each row's event is booked under, by row number."""
+    keys = {r.number: (look.contract(r, r[day]).book_id, str(r[SERIAL])) for r in records}
+    free = free_references(session, keys.values())
+    return {number: free[key] for number, key in keys.items()}
+
+
+def _require_same(session: Session, contract: Contract, reference: str, fen: int) -> None:
+    """Refuse a reversal (冲正) of anything but this contract's payment, cost or refund of the same amount."""
+    found = events_referenced(session, [(contract.book_id, reference)]).get((contract.book_id, reference))
+    if found is None or found[0] != contract.id or not isinstance(found[1], Repaid | CostAdvanced | Refunded):
+        raise UnknownLoan(f"{contract.contract} 的流水号 {reference}")
+    if found[1].fen != fen:
+        raise EventRefused(contract.contract, f"冲正金额 {yuan(fen)} 元与原业务 {yuan(found[1].fen)} 元不符")
+
+
+def _require_nothing_on(session: Session, contract: Contract) -> None:
+    """Refuse to undo a loan that a station repays or a claim names."""
+    meters = solar.stations.on_loans(session, [contract.key])
+    if meters:
+        raise ImportRefused(f"借据 {contract.contract} 已有电站 {meters[contract.key]}，请先撤销电站")
+    if guarantees.queries.claimed(session, *contract.key):
+        raise ImportRefused(f"借据 {contract.contract} 已申请代偿，不能撤销")
