@@ -2,25 +2,28 @@
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.status import Status as Waiting
 from rich.table import Table
+from rich.text import Text
+from sqlalchemy.exc import OperationalError
 
 from app import migrate as migrations
 from app import papers, wiring
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
-from app.imports.batch import REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
+from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
@@ -61,6 +64,10 @@ class ExportFormat(StrEnum):
     CSV = "csv"
 
 
+STEP_TITLES = {
+    "sweep": "光伏划转", "age": "账龄", "settle": "结息", "accrue": "计提", "relending": "再贷款", "pools": "风险补偿金",
+    "tie": "核对",
+}  # fmt: skip
 _WRITERS = {
     ExportFormat.HLEDGER: interchange.hledger,
     ExportFormat.BEANCOUNT: interchange.beancount,
@@ -68,22 +75,48 @@ _WRITERS = {
 }
 
 
+class Stopped(Exception):
+    """The operator pressed Ctrl-C."""
+
+
 def main() -> None:
-    """Run the command line; refusals become one sentence and exit code 1."""
+    """Run the command line; refusals become one sentence and exit code 1, Ctrl-C one and exit code 130."""
     try:
         app()
+    except Stopped:
+        _say("stopped (已中断); run the same command again to go on", err)
+        sys.exit(130)
     except REFUSED as refusal:
-        err.print(f"[red]refused (拒绝):[/] {refusal}", highlight=False)
-        sys.exit(1)
-    except KeyboardInterrupt:
-        err.print("stopped (已中断); run the same command again to go on")
-        sys.exit(1)
+        _refuse(str(refusal))
+    except OSError as refusal:
+        _refuse(f"{refusal.strerror or refusal}: {refusal.filename}" if refusal.filename else str(refusal))
+    except OperationalError as refusal:
+        said = str(refusal.orig).strip().splitlines()[0] if refusal.orig else "no answer"
+        _refuse(f"the database does not answer (数据库无法连接); check DATABASE_URL and that its server runs: {said}")
+
+
+def _refuse(sentence: str) -> NoReturn:
+    _say(f"refused (拒绝): {sentence}", err)
+    sys.exit(1)
+
+
+def _say(sentence: str, to: Console = out) -> None:
+    """Print a sentence as it is: one line, and brackets are brackets."""
+    to.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
 def _system() -> Iterator[System]:
-    with wiring.system(Settings()) as opened:
-        yield opened
+    """Open the system for a command.
+
+    Raises:
+        Stopped: the operator pressed Ctrl-C; everything is closed by then.
+    """
+    try:
+        with wiring.system(Settings()) as opened:
+            yield opened
+    except KeyboardInterrupt:
+        raise Stopped from None
 
 
 def _busy(what: str) -> Waiting:
@@ -110,9 +143,9 @@ def demo(
                 lambda day, nights, whole: bar.update(task, completed=nights, total=whole, description=f"closed {day}"),
             )  # fmt: skip
         if done.nights:
-            out.print(f"Closed {done.nights} nights from {done.files} imported files.")
+            _say(f"Closed {done.nights} nights from {done.files} imported files.")
         else:
-            out.print("Everything is done already (已全部完成); nothing was changed.")
+            _say("Everything is done already (已全部完成); nothing was changed.")
         with unit_of_work(system.engine) as session:
             _print_status(status_of(session), assumed=True)
         if serve:
@@ -137,19 +170,22 @@ def close(through: Day = None) -> None:
         last = _date(through) or next_to_close(system.engine)
         first = next_to_close(system.engine)
         if last < first:
-            out.print(f"{last} is closed already (已日终); nothing was changed.")
+            _say(f"{last} is closed already (已日终); nothing was changed.")
             return
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("closing (日终)", total=(last - first).days + 1)
             for run in close_through(system.engine, wiring.night_steps(), last):
                 bar.advance(task)
                 spent = sum(step.microseconds for step in run.steps) / 1000
-                counts = "; ".join(f"{s.name} {v}" for s in run.steps if (v := _counts(s.counts)))
-                out.print(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
+                counts = "; ".join(f"{STEP_TITLES.get(s.name, s.name)} {v}" for s in run.steps if (v := _counts(s.counts)))
+                _say(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
 
 
 @app.command()
-def verify(as_json_: AsJson = False) -> None:
+def verify(
+    as_json_: AsJson = False,
+    all_: Annotated[bool, typer.Option("--all", help="Print the checks that hold, too.")] = False,
+) -> None:
     """Re-derive every tie from events and journal (核对); exit 1 on the first fen."""
     with _system() as system, _busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
         checks = list(wiring.verify(session))
@@ -158,8 +194,10 @@ def verify(as_json_: AsJson = False) -> None:
         found = [{"check": c.check, "expected": c.expected, "actual": c.actual, "ok": c.ok} for c in checks]
         out.print_json(json.dumps(found, ensure_ascii=False))
     else:
-        _print_checks(checks)
-        out.print(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
+        _print_checks(checks if all_ else bad)
+        counts = Counter(check.check.partition(":")[0] for check in checks)
+        _say("; ".join(f"{package} {count}" for package, count in counts.items()))
+        _say(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
     if bad:
         raise typer.Exit(1)
 
@@ -180,7 +218,7 @@ def export(
             return
         with _busy("writing the journal (导出)"), output.open("w", encoding="utf-8") as file:
             file.writelines(writer(session, chosen))
-        err.print(f"wrote {output}")
+        _say(f"wrote {output}", err)
 
 
 @app.command()
@@ -191,10 +229,12 @@ def statement(
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
 ) -> None:
     """Write a bank's loan statement as PDF (贷款对账单)."""
+    if from_ > to:
+        raise typer.BadParameter("--from lies after --to (起始日晚于截止日)")
     with _system() as system:
         with _busy("writing the statement (对账单)"):
             path = papers.write_statement(system, bank, from_.date(), to.date(), output)
-        out.print(f"wrote {path}")
+        _say(f"wrote {path}")
 
 
 @app.command()
@@ -205,7 +245,7 @@ def voucher(
 ) -> None:
     """Print a voucher as PDF (记账凭证)."""
     with _system() as system:
-        out.print(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
+        _say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
 
 
 @app.command()
@@ -219,15 +259,15 @@ def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 80
 def migrate() -> None:
     """Bring the database to this program's schema (升级数据库)."""
     with _system():
-        out.print(f"the schema is at {migrations.newest()}")
+        _say(f"the schema is at {migrations.newest()}")
 
 
 @import_app.command("undo")
-def import_undo(batch: Annotated[int, typer.Argument(help="The batch's number.")]) -> None:
+def import_undo(batch: Annotated[int, typer.Argument(min=1, max=MOST_BATCHES - 1, help="The batch's number.")]) -> None:
     """Undo an import batch as a whole (撤销导入)."""
     with _system() as system:
         undone = undo_batch(system.engine, IMPORTERS, batch, Desk(system.cipher, system.settings.actor))
-        out.print(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
+        _say(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
 
 
 def _add_import(kind: str, title: str) -> None:
@@ -253,20 +293,24 @@ for _importer in IMPORTERS.values():
 def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
     """Print what came of an import; exit 1 if nothing was taken because of errors."""
     if outcome.repeated:
-        out.print(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
+        _say(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
         return
     if outcome.errors:
-        table = Table("行", "列", "值", "原因", title=f"{outcome.file}：{len(outcome.errors)} 处错误")
+        table = Table("行", "列", "值", "原因", title=Text(f"{outcome.file}：{len(outcome.errors)} 处错误"))
         for error in outcome.errors[:50]:
-            table.add_row(str(error.row), error.column, error.value, error.reason)
+            table.add_row(str(error.row), Text(error.column), Text(error.value), Text(error.reason))
         err.print(table)
         errors_file = file.with_name(f"{file.stem}-错误.csv")
-        write_errors(outcome.errors, errors_file)
-        err.print(f"全部错误已写入 {errors_file}")
+        try:
+            write_errors(outcome.errors, errors_file)
+            _say(f"全部错误已写入 {errors_file}", err)
+        except OSError as refusal:
+            _say(f"错误文件 {errors_file} 无法写入：{refusal.strerror}", err)
     if outcome.batch is not None:
-        out.print(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次)")
+        new = "" if outcome.fresh >= outcome.taken else f", {outcome.fresh} of them new (新增)"
+        _say(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次){new}")
     elif dry_run:
-        out.print(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
+        _say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
     if outcome.errors and outcome.batch is None:
         raise typer.Exit(1)
 
@@ -289,14 +333,15 @@ def _print_status(found: Status, *, assumed: bool) -> None:
     for name, turned, left in lines:
         table.add_row(name, yuan(turned), yuan(left))
     out.print(table)
-    out.print(
-        f"{found.households} households; {found.loans} loans, {found.loans_open} open, {found.loans_overdue} overdue, "
+    now = "" if found.as_of == found.last_closed else "as known now (现时): "
+    _say(
+        f"{now}{found.households} households; {found.loans} loans, {found.loans_open} open, {found.loans_overdue} overdue, "
         f"{found.loans_non_accrual} non-accrual; claims paid {yuan(found.claims_paid_fen)}, recovered "
         f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income "
         f"{yuan(found.solar_received_fen)} yuan."
     )
     if assumed:
-        out.print(
+        _say(
             "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: "
             f"the split {yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, "
             "people, terms and lives (演示数据)."
@@ -304,9 +349,12 @@ def _print_status(found: Status, *, assumed: bool) -> None:
 
 
 def _print_checks(checks: list[Check]) -> None:
+    if not checks:
+        return
     table = Table("check", "expected", "actual", "ok")
     for check in checks:
-        table.add_row(check.check, check.expected, check.actual, "ok" if check.ok else "[red]NOT OK[/]")
+        mark = Text("ok") if check.ok else Text("NOT OK", style="red")
+        table.add_row(Text(check.check), Text(check.expected), Text(check.actual), mark)
     out.print(table)
 
 
@@ -315,5 +363,6 @@ def _serve(system: System, port: int) -> None:
 
     from app.web.pages import make_app  # noqa: PLC0415
 
-    out.print(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
-    uvicorn.run(make_app(system), host="127.0.0.1", port=port, log_level="warning")
+    _say(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
+    with suppress(KeyboardInterrupt):
+        uvicorn.run(make_app(system), host="127.0.0.1", port=port, log_level="warning")

@@ -86,7 +86,8 @@ SELECT (SELECT count(*) FROM registry.household) AS households, count(*) AS loan
        (SELECT coalesce(sum(fen), 0)::bigint FROM guarantees.claim_event WHERE kind = 'passed') AS claims_passed,
        (SELECT count(*) FROM solar.station) AS stations,
        (SELECT coalesce(sum(coal_fen + subsidy_fen), 0)::bigint FROM solar.receipt) AS solar_received
-  FROM loans.standing WHERE known_to_seq IS NULL
+  FROM loans.standing s WHERE known_to_seq IS NULL AND NOT EXISTS (
+       SELECT FROM loans.loan l WHERE l.book_id = s.book_id AND l.id = s.loan_id AND l.contract LIKE '%/undone/%')
 """
 
 

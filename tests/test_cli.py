@@ -118,8 +118,10 @@ def test_verify_as_json_is_a_list_of_checks_that_all_hold(shop: Shop) -> None:
     ("arguments", "code", "sentence"),
     [
         (("import", "loans", "没有.csv"), 1, "refused (拒绝): 找不到文件 没有.csv"),
-        (("export", "csv", "--book", "LB-0"), 1, "there is no book LB-0 (账套不存在)"),
+        (("export", "csv", "--book", "LB-0"), 1, "没有账套 LB-0"),
         (("import", "houses", "x.csv"), 2, "No such command 'houses'"),
+        (("import", "undo", "9" * 30), 2, "Invalid value"),
+        (("statement", "--bank", "HMRCB", "--from", "2016-02-01", "--to", "2016-01-01", "-o", "."), 2, "起始日晚于截止日"),
     ],
 )
 def test_a_refusal_is_one_sentence_and_code_1_wrong_usage_code_2(
@@ -185,12 +187,6 @@ def test_a_demo_that_was_killed_ends_with_the_same_books(shop: Shop, tmp_path_fa
     forget(desk.data)
 
 
-def bug(reason: str) -> pytest.MarkDecorator:
-    """Mark a test of a known bug: it fails today, and its success will be noticed."""
-    return pytest.mark.xfail(strict=True, reason=reason)
-
-
-@bug("loans/queries.py horizon_now().one(): NoResultFound in a database that was not begun")
 def test_verify_of_empty_books_is_good_or_a_sentence(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     process = desk.start("verify", "--json")
@@ -200,7 +196,6 @@ def test_verify_of_empty_books_is_good_or_a_sentence(tmp_path: Path) -> None:
     assert process.returncode == 0 or "尚未启用" in out + err
 
 
-@bug("cli.py:247 and main(): values and names are printed as rich markup, so '[/b]' raises MarkupError and '[b]' vanishes")
 def test_brackets_in_a_file_are_shown_as_they_are(shop: Shop) -> None:
     name = shop.write("括号.csv", *[f"惠民县,HMRCB,风险补偿金,K1,2016-01-20,{value}" for value in ("[red]x", "[/b]")])
     said = shop.run("import", "fund-receipts", name, code=1)
@@ -208,7 +203,6 @@ def test_brackets_in_a_file_are_shown_as_they_are(shop: Shop) -> None:
     assert "[/b]" in said
 
 
-@bug("cli.py: OSError and the database's OperationalError are not among the refusals")
 @pytest.mark.parametrize(
     ("arguments", "environment"),
     [
@@ -221,7 +215,37 @@ def test_what_the_machine_refuses_is_a_sentence(shop: Shop, arguments: tuple[str
     assert "refused (拒绝)" in shop.run(*arguments, code=1, **environment)
 
 
-@bug("cli.py err.print() wraps a sentence at 80 columns when nobody looks (soft_wrap=True is missing)")
 def test_a_sentence_is_one_line_for_a_program(shop: Shop) -> None:
     path = f"{'很长的名字' * 10}.csv"
     assert f"找不到文件 {path}" in shop.run("import", "loans", path, code=1, COLUMNS="80")
+
+
+def test_verify_prints_what_does_not_hold_and_everything_when_asked(shop: Shop) -> None:
+    short, long = shop.run("verify"), shop.run("verify", "--all")
+    assert "checks, all ok (全部相符)" in short
+    assert re.search(r"ledger \d+; loans \d+; guarantees \d+; solar \d+", short)
+    assert "NOT OK" not in short
+    assert len(long.splitlines()) > 100 > len(short.splitlines())
+
+
+def test_a_row_that_is_there_already_is_told_apart_from_a_new_one(shop: Shop) -> None:
+    row = "惠民县,HMRCB,贴息资金,N1,2016-01-20,10.00"
+    shop.run("import", "fund-receipts", shop.write("新.csv", row))
+    again = shop.write("又.csv", row, "惠民县,HMRCB,贴息资金,N2,2016-01-20,10.00")
+    assert "imported 2 of 2 rows as batch" in (said := shop.run("import", "fund-receipts", again))
+    assert "1 of them new (新增)" in said
+
+
+def test_ctrl_c_ends_with_a_sentence_and_nothing_half_done(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    process = desk.start("demo", "--until", UNTIL, "--no-serve")
+    waited = time.monotonic() + 60
+    while not list(desk.data.glob("demo/20160111-*")) and time.monotonic() < waited:
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped (已中断); run the same command again to go on" in err.decode()
+    assert "Traceback" not in err.decode()
+    assert not (desk.data / "postgres" / "postmaster.pid").exists(), "no server is left behind"
+    forget(desk.data)
