@@ -13,7 +13,7 @@ from ledger.queries import NOTHING, turnovers
 
 def follow(session: Session, closing: date) -> int:
     """Bring every pool's 9101 to the sum of its rounded shares; return the fen posted."""
-    load = covered(session)
+    load = covered(session, closing)
     all_pools = pools(session).values()
     held = turnovers(session, books={one.book.id for one in all_pools}, accounts=[entries.LIABILITY], by=("bank",))
     lines: dict[int, list[Posting]] = {}

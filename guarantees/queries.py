@@ -97,21 +97,30 @@ def available_fen(session: Session, one: Pool) -> int:
     return cash + approved
 
 
-def covered(session: Session) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return (principal, liability) in fen by (county, bank) of loans that the pools cover and have not paid for."""
+def covered(session: Session, closing: date | None = None) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return (principal, liability) in fen by (county, bank) of loans that the pools cover and have not paid for.
+
+    As known now, or as the loan books knew it when the night of `closing` accrued.
+    """
+    known = "s.known_to_seq IS NULL"
+    if closing is not None:
+        known = "s.known_from_seq <= a.closed_seq AND (s.known_to_seq IS NULL OR s.known_to_seq > a.closed_seq)"
     rows = session.execute(
         text(
             "SELECT b.county, b.bank, sum(s.principal_fen)::bigint AS principal, "
             "sum(round(s.principal_fen * p.share_ppb::numeric / 1000000000))::bigint AS liability "
             "FROM loans.standing s JOIN ledger.book b ON b.id = s.book_id "
+            "LEFT JOIN loans.accrual_run a ON a.book_id = s.book_id AND a.business_date = CAST(:closing AS date) "
             "JOIN ledger.book r ON r.kind = 'RCF' AND r.county = b.county "
             "JOIN guarantees.pool p ON p.book_id = r.id AND p.bank = b.bank "
-            "WHERE s.known_to_seq IS NULL AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS ("
-            "  SELECT FROM guarantees.claim c JOIN guarantees.claim_event e USING (book_id, number) "
-            "  WHERE c.loan_book_id = s.book_id AND c.loan_id = s.loan_id AND e.kind = 'paid') "
+            f"WHERE {known} AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS ("
+            "  SELECT FROM guarantees.claim c JOIN ledger.journal_entry e "
+            "  ON e.book_id = c.loan_book_id AND e.reference = 'claim/' || c.number || '/received' "
+            "  WHERE c.book_id = r.id AND c.loan_book_id = s.book_id AND c.loan_id = s.loan_id "
+            "  AND (a.closed_seq IS NULL OR e.seq <= a.closed_seq)) "
             "GROUP BY b.county, b.bank"
         ),
-        {"products": list(COVERED_PRODUCTS)},
+        {"products": list(COVERED_PRODUCTS), "closing": closing},
     )
     return {(row.county, row.bank): (row.principal, row.liability) for row in rows}
 

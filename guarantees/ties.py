@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guarantees import entries
@@ -15,7 +16,8 @@ def checks(session: Session) -> Iterator[Check]:
     accounts = (entries.ADVANCED, entries.APPROVED, entries.LIABILITY)
     held = turnovers(session, accounts=accounts, by=("bank",))
     all_claims = claims(session).values()
-    load = covered(session)
+    closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
+    load = covered(session, closed) if closed else {}
     for one in pools(session).values():
         mine = [c for c in all_claims if c.pool.book.id == one.book.id and c.pool.bank == one.bank and not c.cancelled]
         approved = sum(c.gov_fen for c in mine if c.approved_by)

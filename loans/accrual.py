@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -83,10 +83,10 @@ SELECT book_id, product, county, kind, state,
            greatest(0, least(s.end_date, CAST(:until AS date))
                        - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
            CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN 1 ELSE 0 END AS tonight
-      FROM loans.stream s
+      FROM loans.stream s {seen}
       LEFT JOIN loans.charged_until x
-        ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL
-     WHERE s.known_to_seq IS NULL AND (s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
+        ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND {x}
+     WHERE {s} AND (s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
   ) AS live
  GROUP BY book_id, product, county, kind, state
 """
@@ -137,8 +137,8 @@ SELECT book_id, account, product, county, kind, payer, sum(CASE side WHEN 'D' TH
 
 _UNPAID_OFF_BALANCE = """
 SELECT c.book_id, c.product, c.county, c.kind, sum(c.whole_fen - c.gov_fen - c.paid_fen)::bigint AS fen
-  FROM loans.standing s JOIN loans.charge c USING (book_id, loan_id)
- WHERE s.known_to_seq IS NULL AND s.state = 'non_accrual' AND c.known_to_seq IS NULL AND c.whole_fen - c.gov_fen > c.paid_fen
+  FROM loans.standing s JOIN loans.charge c ON c.book_id = s.book_id AND c.loan_id = s.loan_id {seen}
+ WHERE {s} AND s.state = 'non_accrual' AND {c} AND c.whole_fen - c.gov_fen > c.paid_fen
  GROUP BY c.book_id, c.product, c.county, c.kind
 """
 
@@ -151,7 +151,7 @@ def accrue(session: Session, closing: date) -> Accrued:
     """
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(mine)})
-    live = session.execute(text(_LIVE), {"until": closing + DAY, "since": _since(closing)}).all()
+    live = session.execute(text(_as_known(_LIVE, None)), {"until": closing + DAY, "since": _since(closing)}).all()
     now = {_group(row): Units(int(row.whole), int(row.gov)) for row in live}
     tonight = {_group(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in live}
     seqs, then = _last_close(session)
@@ -161,18 +161,41 @@ def accrue(session: Session, closing: date) -> Accrued:
     moved = session.execute(text(_MOVED), since).all()
     _explain_interest(mine, now, then, tonight, facts, charged)
     _explain_ledger(mine, moved, charged)
-    lines = _differences(_targets(session, now), _posted(session, mine, then, moved))
+    lines = _differences(_targets(session, now, None), _posted(session, mine, then, moved))
     post_many(session, [_voucher(mine[book_id], found, closing) for book_id, found in sorted(lines.items())])
     _remember(session, mine, closing, now)
     debits = [p.fen for found in lines.values() for p in found if p.account == entries.ACCRUED]
     return Accrued(len(now), sum(debits))
 
 
-def targets(session: Session, closing: date) -> dict[Account, int]:
-    """Return what 1132.09 and 9201 must be at a close, as known now."""
-    values = {"until": closing + DAY, "since": _since(closing)}
-    now = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_LIVE), values)}
-    return _targets(session, now)
+def closed_seqs(session: Session, closing: date) -> dict[int, int]:
+    """Return what each book knew when the night of a day accrued: its sequence by book id."""
+    return {
+        row.book_id: row.closed_seq
+        for row in session.execute(
+            select(accrual_run.c.book_id, accrual_run.c.closed_seq).where(accrual_run.c.business_date == closing)
+        )
+    }
+
+
+def targets(session: Session, closing: date, seqs: Mapping[int, int]) -> dict[Account, int]:
+    """Return what 1132.09 and 9201 must be at a close, as known at these sequences of the books."""
+    values = {"until": closing + DAY, "since": _since(closing), **_arrays(seqs)}
+    then = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_as_known(_LIVE, seqs)), values)}
+    return _targets(session, then, seqs)
+
+
+def _as_known(sql: str, seqs: Mapping[int, int] | None) -> str:
+    """Fill in what a query may know: what is known now, or what was at sequences of the books."""
+    if seqs is None:
+        return sql.format(seen="", **{name: f"{name}.known_to_seq IS NULL" for name in "sxc"})
+    seen = "JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) ON r.book_id = s.book_id"
+    known = "{0}.known_from_seq <= r.seq AND ({0}.known_to_seq IS NULL OR {0}.known_to_seq > r.seq)"
+    return sql.format(seen=seen, **{name: known.format(name) for name in "sxc"})
+
+
+def _arrays(seqs: Mapping[int, int] | None) -> dict[str, list[int]]:
+    return {} if seqs is None else {"books": list(seqs), "seqs": list(seqs.values())}
 
 
 def _since(closing: date) -> date:
@@ -188,9 +211,9 @@ def _account(row: Row[Any]) -> Account:
     return Account(row.book_id, row.account, row.product, row.county, row.kind, row.payer)
 
 
-def _targets(session: Session, now: Mapping[Group, Units]) -> dict[Account, int]:
-    found = _rounded(now)
-    for row in session.execute(text(_UNPAID_OFF_BALANCE)):
+def _targets(session: Session, exact: Mapping[Group, Units], seqs: Mapping[int, int] | None) -> dict[Account, int]:
+    found = _rounded(exact)
+    for row in session.execute(text(_as_known(_UNPAID_OFF_BALANCE, seqs)), _arrays(seqs)):
         memo = Account(row.book_id, entries.MEMO_INTEREST, row.product, row.county, row.kind, entries.BORROWER)
         found[memo] = found.get(memo, 0) + row.fen
     return found

@@ -1,7 +1,7 @@
 """What must tie in the loan books (accounting.md, ties 2 and 7), re-derived from events, streams and journal."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from sqlalchemy import text
@@ -11,7 +11,7 @@ from ledger.books import Book, BookKind, books
 from ledger.queries import turnovers
 from ledger.ties import Check
 from loans import entries, relending
-from loans.accrual import targets
+from loans.accrual import closed_seqs, targets
 from loans.projection import PROJECTIONS, stored_rows
 from loans.queries import Key, contracts_of_book, events_of, horizon_now
 from loans.replay import replay
@@ -39,7 +39,7 @@ def principal_checks(session: Session) -> Iterator[Check]:
 
 
 def checks(session: Session) -> Iterator[Check]:
-    """Yield the loan books' checks; accrued interest is as of the last night that accrued."""
+    """Yield the loan books' checks; accrued interest is of the last night that accrued, as the books knew it then."""
     closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
     mine = books(session, BookKind.LOANS)
     yield from _principal(session, mine)
@@ -90,10 +90,11 @@ def _charged(session: Session, mine: list[Book]) -> Iterator[Check]:
 
 
 def _accrued(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
+    seqs = closed_seqs(session, closed)
     sums: dict[tuple[int, str], int] = {}
-    for key, fen in targets(session, closed).items():
+    for key, fen in targets(session, closed, seqs).items():
         sums[(key.book_id, key.account)] = sums.get((key.book_id, key.account), 0) + fen
-    yield from _compare(session, mine, sums, "1132.09", "9201")
+    yield from _compare(session, mine, sums, "1132.09", "9201", up_to_seq=seqs)
 
 
 def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
@@ -104,8 +105,14 @@ def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Che
     yield from _compare(session, mine, sums, "2004", "2231")
 
 
-def _compare(session: Session, mine: list[Book], sums: dict[tuple[int, str], int], *accounts: str) -> Iterator[Check]:
-    held = turnovers(session, books=[book.id for book in mine], accounts=accounts)
+def _compare(
+    session: Session,
+    mine: list[Book],
+    sums: dict[tuple[int, str], int],
+    *accounts: str,
+    up_to_seq: Mapping[int, int] | None = None,
+) -> Iterator[Check]:
+    held = turnovers(session, books=[book.id for book in mine], accounts=accounts, up_to_seq=up_to_seq)
     for book in mine:
         for account in accounts:
             found = held.get((book.id, account))

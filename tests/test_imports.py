@@ -5,7 +5,7 @@ import io
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from hashlib import sha256
 from pathlib import Path
@@ -18,18 +18,20 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from openpyxl.chart import BarChart
 from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.orm import Session
 
 from app import wiring
-from app.imports.batch import Desk, ImportRefused, Outcome, import_file, undo, write_errors
-from app.imports.cells import RowError, parse_rows
+from app.imports.batch import Desk, ImportRefused, Made, Outcome, import_file, undo, write_errors
+from app.imports.cells import Record, RowError, parse_rows
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused, SheetRow, read_sheet
 from app.migrate import migrate
 from app.status import status
 from guarantees.claims import open_pool
-from ledger.books import BookKind, open_book
+from ledger.books import BookKind, book_named, open_book
 from ledger.db import APP_ROLE, SCHEMAS, engine_as, unit_of_work
 from ledger.journal import BookCode
+from ledger.periods import close_month
 from registry import reference
 from registry.cipher import Cipher
 from registry.identity import id_check_digit, masked_id, uscc_check_digit
@@ -39,11 +41,6 @@ RARE = "䶮㐂·阿布都"
 Rows = Sequence[Mapping[str, object]]
 Expected = tuple[int, str, str, str]
 """Row, column, value, and a part of the reason."""
-
-
-def bug(reason: str) -> pytest.MarkDecorator:
-    """Mark a test of a known bug: it fails today, and its success will be noticed."""
-    return pytest.mark.xfail(strict=True, reason=reason)
 
 
 # --- files as banks and bureaus write them ---------------------------------------------------------------------------
@@ -737,6 +734,53 @@ def test_an_undo_that_others_stand_on_is_refused(town: Town) -> None:
     assert town.broken() == []
 
 
+def test_a_corrected_roster_may_name_the_borrower_anew(town: Town) -> None:
+    households = town.take("households", home(70))
+    wrong = town.take("loans", lent("C1", 70, 借款人="王错"))
+    assert [error.reason for error in town.send("loans", lent("C2", 70, "1", 借款人="王对")).errors] == [
+        f"借款人 {masked_id(person(70))}：已登记为另一姓名或另一户的借款人"
+    ]
+    town.undo(wrong)
+    right = town.take("loans", lent("C1", 70, 借款人="王对"))
+    assert town.ask("SELECT name FROM registry.borrower WHERE household = 'H70'") == [("王对",)]
+    town.undo(right)
+    town.undo(households)
+    town.close(date(2017, 1, 1))
+    assert town.broken() == []
+
+
+def test_a_receipt_of_a_closed_month_is_undone_in_the_open_one(town: Town) -> None:
+    batch = town.take("fund-receipts", fund("F1", "3000"))
+    town.close(date(2017, 2, 3))
+    with unit_of_work(town.engine) as session:
+        close_month(session, book_named(session, BookCode("RCF-371621")), date(2017, 1, 1), "t")
+    town.undo(batch)
+    assert town.ask("SELECT value_date FROM ledger.journal_entry WHERE reference = 'reversal/fund/F1'") == [(date(2017, 2, 4),)]
+    assert town.broken() == []
+
+
+def test_a_draw_is_extended_twice_on_one_day_and_once_by_the_same_file(town: Town) -> None:
+    town.take("relending", drawn("Z1"))
+    for due, suffix in (("2017-07-01", ".csv"), ("2017-10-01", ".csv"), ("2017-10-01", ".xlsx")):
+        assert town.send("relending", drawn("Z1", 类型="展期", 到期日=due), suffix=suffix).errors == ()
+    assert town.ask("SELECT count(*) FROM loans.draw_event WHERE kind = 'extended'") == [(2,)]
+
+
+def test_one_bad_row_costs_a_few_tries_more(still: Town) -> None:
+    tries = []
+
+    def counted(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+        tries.append(len(records))
+        return IMPORTERS["fund-receipts"].apply(session, desk, records)
+
+    rows = [fund(f"B{number}", "1", 银行代码="NOPE" if number == 40 else "HMRCB") for number in range(64)]
+    importer = replace(IMPORTERS["fund-receipts"], apply=counted)
+    outcome = import_file(still.engine, importer, still.write(rows), still.desk, dry_run=True)
+    assert [error.row for error in outcome.errors] == [42]
+    assert tries[0] == 64
+    assert len(tries) == 1 + 2 * 6, "two halves at each of log2(64) levels"
+
+
 # --- noise -----------------------------------------------------------------------------------------------------------
 
 NOISY = settings(deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -789,8 +833,7 @@ def test_strange_rows_are_taken_or_reported(still: Town, data: st.DataObject) ->
     assert all(error.reason and error.row in (0, *range(2, len(rows) + 2)) for error in outcome.errors)
 
 
-# --- known bugs ------------------------------------------------------------------------------------------------------
-# Each of these fails today. What they ask for is what the specification asks for; none may simply be deleted.
+# --- bugs that were found --------------------------------------------------------------------------------------------
 
 
 def damaged(change: Callable[[str, bytes], bytes]) -> bytes:
@@ -1078,7 +1121,6 @@ def test_a_changed_account_is_not_dropped_in_silence(still: Town) -> None:
     assert [error.row for error in outcome.errors] == [2]
 
 
-@bug("guarantees/ties.py compares 9101 and loans/ties.py 1132.09 with what the next night will post")
 def test_the_ties_hold_by_day_too(town: Town) -> None:
     town.close(date(2017, 1, 1))
     assert town.broken() == []
