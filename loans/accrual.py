@@ -155,8 +155,8 @@ def accrue(session: Session, closing: date) -> Accrued:
     now = {_group(row): Units(int(row.whole), int(row.gov)) for row in live}
     tonight = {_group(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in live}
     seqs, then = _last_close(session)
-    since = {"closing": closing, "books": list(mine), "seqs": [seqs.get(book_id, 0) for book_id in mine]}
-    charged = {_group(row): row for row in session.execute(text(_CHARGED), since)}
+    since = {"closing": closing, **_arrays({book_id: seqs.get(book_id, 0) for book_id in mine})}
+    charged = _charged(session, since)
     facts = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_FACTS), since)}
     moved = session.execute(text(_MOVED), since).all()
     _explain_interest(mine, now, then, tonight, facts, charged)
@@ -178,6 +178,12 @@ def closed_seqs(session: Session, closing: date) -> dict[int, int]:
     }
 
 
+def moved_since(session: Session, seqs: Mapping[int, int]) -> dict[Account, tuple[int, int]]:
+    """Return what must have moved on 1132.09 after these sequences of the books, and what did (fen)."""
+    since = _arrays(seqs)
+    return _movements(session.execute(text(_MOVED), since).all(), _charged(session, since))
+
+
 def targets(session: Session, closing: date, seqs: Mapping[int, int]) -> dict[Account, int]:
     """Return what 1132.09 and 9201 must be at a close, as known at these sequences of the books."""
     values = {"until": closing + DAY, "since": _since(closing), **_arrays(seqs)}
@@ -192,6 +198,10 @@ def _as_known(sql: str, seqs: Mapping[int, int] | None) -> str:
     seen = "JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) ON r.book_id = s.book_id"
     known = "{0}.known_from_seq <= r.seq AND ({0}.known_to_seq IS NULL OR {0}.known_to_seq > r.seq)"
     return sql.format(seen=seen, **{name: known.format(name) for name in "sxc"})
+
+
+def _charged(session: Session, since: Mapping[str, object]) -> dict[Group, Row[Any]]:
+    return {_group(row): row for row in session.execute(text(_CHARGED), since)}
 
 
 def _arrays(seqs: Mapping[int, int] | None) -> dict[str, list[int]]:
@@ -308,6 +318,14 @@ def _explain_ledger(mine: Mapping[int, Book], moved: Sequence[Row[Any]], charged
     Raises:
         UnexplainedDifference: somebody else posted there.
     """
+    for key, (expected, found) in _movements(moved, charged).items():
+        if expected != found:
+            name = "/".join(str(part) for part in key[1:])
+            raise UnexplainedDifference(mine[key.book_id].code, name, "movement since the last close (fen)", expected, found)
+
+
+def _movements(moved: Sequence[Row[Any]], charged: Mapping[Group, Row[Any]]) -> dict[Account, tuple[int, int]]:
+    """Return what charging must have moved on 1132.09, and what moved there, both in fen; rounding is the night's own."""
     expected: dict[Account, int] = {}
     for (book_id, product, county, kind, state), row in charged.items():
         government = Account(book_id, entries.ACCRUED, product, county, kind, entries.GOVERNMENT)
@@ -316,16 +334,7 @@ def _explain_ledger(mine: Mapping[int, Book], moved: Sequence[Row[Any]], charged
             borrower = Account(book_id, entries.ACCRUED, product, county, kind, entries.BORROWER)
             expected[borrower] = expected.get(borrower, 0) - (row.whole_fen - row.gov_fen)
     found = {_account(row): row.fen for row in moved if not row.rounding}
-    for key in sorted(expected.keys() | found.keys(), key=str):
-        if expected.get(key, 0) != found.get(key, 0):
-            name = "/".join(str(part) for part in key[1:])
-            raise UnexplainedDifference(
-                mine[key.book_id].code,
-                name,
-                "movement since the last close (fen)",
-                expected.get(key, 0),
-                found.get(key, 0),
-            )
+    return {key: (expected.get(key, 0), found.get(key, 0)) for key in sorted(expected.keys() | found.keys(), key=str)}
 
 
 def _voucher(book: Book, lines: list[Posting], closing: date) -> JournalEntry:

@@ -11,7 +11,7 @@ from ledger.books import Book, BookKind, books
 from ledger.queries import turnovers
 from ledger.ties import Check
 from loans import entries, relending
-from loans.accrual import closed_seqs, targets
+from loans.accrual import closed_seqs, moved_since, targets
 from loans.projection import PROJECTIONS, stored_rows
 from loans.queries import Key, contracts_of_book, events_of, horizon_now
 from loans.replay import replay
@@ -44,6 +44,7 @@ def checks(session: Session) -> Iterator[Check]:
     mine = books(session, BookKind.LOANS)
     yield from _principal(session, mine)
     yield from _charged(session, mine)
+    yield from _moved(session, mine, closed)
     if closed is not None:
         yield from _accrued(session, mine, closed)
         yield from _relending(session, mine, closed)
@@ -95,6 +96,22 @@ def _accrued(session: Session, mine: list[Book], closed: date) -> Iterator[Check
     for key, fen in targets(session, closed, seqs).items():
         sums[(key.book_id, key.account)] = sums.get((key.book_id, key.account), 0) + fen
     yield from _compare(session, mine, sums, "1132.09", "9201", up_to_seq=seqs)
+
+
+def _moved(session: Session, mine: list[Book], closed: date | None) -> Iterator[Check]:
+    """Since the last night nothing but charging may have moved accrued interest."""
+    seqs = {book.id: 0 for book in mine} | (closed_seqs(session, closed) if closed else {})
+    differing: dict[int, list[str]] = {}
+    for key, (expected, found) in moved_since(session, seqs).items():
+        if expected != found:
+            name = "/".join(str(part) for part in key[1:])
+            differing.setdefault(key.book_id, []).append(f"{name} moved {found}, not {expected} fen")
+    for book in mine:
+        yield Check(
+            check=f"loans: 1132.09 of {book.code} moved since the last night by what was charged",
+            expected="all",
+            actual="; ".join(differing.get(book.id, ["all"])),
+        )
 
 
 def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:

@@ -125,4 +125,6 @@ def test_all_ties_hold_over_these_books(journal: Session, city: dict[str, Book])
     )  # fmt: skip
     assert all(check.ok for check in wiring.verify(journal))
     post(journal, entry)
-    assert [check.check for check in wiring.verify(journal) if not check.ok] == [f"loans: 1132.09 of {city['LB'].code}"]
+    assert [check.check for check in wiring.verify(journal) if not check.ok] == [
+        f"loans: 1132.09 of {city['LB'].code} moved since the last night by what was charged"
+    ]
