@@ -5,7 +5,7 @@ A payout never extinguishes the borrower's debt: the bank keeps collecting, and 
 
 from datetime import date
 
-from sqlalchemy import insert, select
+from sqlalchemy import exists, insert, select
 from sqlalchemy.orm import Session
 
 from guarantees import entries
@@ -134,6 +134,8 @@ def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
 
 def share_recoveries(session: Session, closing: date) -> int:
     """In the night: of what borrowers paid after a payout, make the pool's share due to it (E6); return the fen shared."""
+    if not session.scalar(select(exists().where(claim_event.c.kind == "paid"))):
+        return 0
     open_claims = [c for c in claims(session).values() if c.paid_on]
     keys = {(c.loan_book_id, c.loan_id) for c in open_claims}
     found = lives(session, keys, horizon_now(session))

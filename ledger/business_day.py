@@ -43,8 +43,7 @@ def business_date_from(session: Session, days: Iterable[date]) -> date:
 
 
 def flip(session: Session, to: date) -> None:
-    """Move to the next business day, once every writer of the old one has committed."""
-    session.execute(select(business_day.c.business_date).with_for_update()).one()
+    """Move to the next business day, once every writer of the old one has committed: the update waits for them."""
     session.execute(update(business_day).values(business_date=to))
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, MetaData, create_engine, text
+from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.orm import Session
 
 from ledger.errors import RolesMissing, ServerTooOld
@@ -89,7 +89,7 @@ def ensure_roles(url: str) -> None:
 
 
 @contextmanager
-def unit_of_work(engine: Engine) -> Iterator[Session]:
+def unit_of_work(engine: Engine | Connection) -> Iterator[Session]:
     """Run one request, job step or command as one transaction: all of it, or none."""
     with Session(engine, autoflush=False) as session, session.begin():
         yield session

@@ -350,10 +350,12 @@ def _voucher(book: Book, lines: list[Posting], closing: date) -> JournalEntry:
 
 def _remember(session: Session, mine: Mapping[int, Book], closing: date, now: Mapping[Group, Units]) -> None:
     """Keep what the next close will start from: the books' sequences and the exact figures."""
-    rows = session.execute(text("SELECT id, last_seq FROM ledger.book WHERE id = ANY(:ids)"), {"ids": list(mine)})
     session.execute(
-        insert(accrual_run).inline(),
-        [{"book_id": row.id, "business_date": closing, "closed_seq": row.last_seq} for row in rows],
+        text(
+            "INSERT INTO loans.accrual_run (book_id, business_date, closed_seq) "
+            "SELECT id, :closing, last_seq FROM ledger.book WHERE id = ANY(:ids)"
+        ),
+        {"ids": list(mine), "closing": closing},
     )
     figures = [
         {**group._asdict(), "business_date": closing, "whole_units": units.whole, "gov_units": units.gov}

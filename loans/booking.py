@@ -49,6 +49,11 @@ class _Thread:
     last_seq: int = 0
     booked: list[Booked] = field(default_factory=list)
 
+    @property
+    def is_new(self) -> bool:
+        """Whether this batch began the loan."""
+        return len(self.events) == len(self.booked)
+
 
 def book_events(
     session: Session,
@@ -209,4 +214,5 @@ def _write(
         ],
     )  # fmt: skip
     touched = [thread for thread in threads.values() if thread.booked]
-    projection.save(session, [(thread.contract, thread.life, thread.last_seq) for thread in touched])
+    new = {thread.contract.key for thread in touched if thread.is_new}
+    projection.save(session, [(thread.contract, thread.life, thread.last_seq) for thread in touched], new)

@@ -1,7 +1,7 @@
 """Projections: the rows derived from lives. Saving ends the knowledge of what changed and inserts its successors."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -93,13 +93,14 @@ PROJECTIONS = tuple(
 )
 
 
-def save(session: Session, lives: Sequence[tuple[Contract, Life, int]]) -> None:
-    """Make the derived rows of loans those of their lives; each change is known from its sequence (the third part)."""
-    if not lives:
-        return
-    seqs = {contract.key: seq for contract, _, seq in lives}
+def save(session: Session, lives: Sequence[tuple[Contract, Life, int]], new: Collection[Key] = ()) -> None:
+    """Make the derived rows of loans those of their lives; each change is known from its sequence (the third part).
+
+    Loans named as new have no rows yet.
+    """
+    running = [contract.key for contract, _, _ in lives if contract.key not in new]
     for projection in PROJECTIONS:
-        stored = stored_rows(session, projection, seqs)
+        stored = stored_rows(session, projection, running) if running else {}
         ended: list[tuple[int, int, int]] = []
         begun: list[dict[str, Any]] = []
         for contract, life, seq in lives:
@@ -122,12 +123,10 @@ def save(session: Session, lives: Sequence[tuple[Contract, Life, int]]) -> None:
             session.execute(insert(projection.table).inline(), begun)
 
 
-def stored_rows(
-    session: Session, projection: Projection, keys: Iterable[Key] | Mapping[Key, int]
-) -> dict[Key, list[tuple[int, Row]]]:
+def stored_rows(session: Session, projection: Projection, keys: Collection[Key]) -> dict[Key, list[tuple[int, Row]]]:
     """Return (row id, content) of the rows known now, by loan."""
     found: dict[Key, list[tuple[int, Row]]] = {}
-    for row in live_rows(session, projection.table.name, projection.columns, list(keys)):
+    for row in live_rows(session, projection.table.name, projection.columns, keys):
         values: Row = tuple(row)
         found.setdefault((values[0], values[1]), []).append((values[2], values[3:]))
     return found

@@ -7,6 +7,7 @@ on the day after (domain.md 2, E7).
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from functools import lru_cache
 
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
@@ -59,6 +60,7 @@ class DrawInterest:
     fen: int
 
 
+@lru_cache(maxsize=4096)
 def interest_periods(draw: Draw) -> tuple[DrawInterest, ...]:
     """Return a draw's interest period by period: settled on the 20th (included), the last with the principal."""
     ends = [day + DAY for day in settlement_days(draw.drawn_on, draw.ends_on) if day + DAY < draw.ends_on]
@@ -71,6 +73,8 @@ def interest_periods(draw: Draw) -> tuple[DrawInterest, ...]:
 
 def payable(draw: Draw, closing: date) -> int:
     """Return the interest accrued and not paid at the close of a day, in fen; what is settled is paid the day after."""
+    if closing >= draw.ends_on:
+        return 0
     for period in interest_periods(draw):
         if period.start <= closing < period.end:
             days = (closing + DAY - period.start).days
@@ -192,8 +196,8 @@ def night(session: Session, closing: date) -> int:
                 )
             )  # fmt: skip
     post_many(session, made)
-    by_book: dict[int, int] = {}
     mine = {one.book.id: one.book for one in all_draws}
+    by_book: dict[int, int] = {}
     for one in all_draws:
         by_book[one.book.id] = by_book.get(one.book.id, 0) + payable(one, closing)
     held = turnovers(session, books=list(mine), accounts=[entries.INTEREST_PAYABLE])
@@ -216,6 +220,8 @@ def night(session: Session, closing: date) -> int:
 
 def _payments(one: Draw, closing: date) -> list[JournalEntry]:
     """Return the payment of a period's interest that falls on this day."""
+    if closing > one.ends_on:
+        return []
     return [
         JournalEntry(
             book=one.book.code, reference=f"relending/{one.number}/interest/{period.end}", kind="relending.interest_paid",

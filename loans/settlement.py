@@ -84,12 +84,10 @@ def settle(session: Session, closing: date) -> Settled:
     until = closing + DAY
     everyone = is_settlement_day(closing)
     rolled = list(dates_falling_on(until))
-    session.execute(text("SELECT FROM loans.horizon FOR UPDATE"))
-    done = Settled(0, 0)
-    if everyone or _anything_due(session, rolled, until):
-        done = _charge(session, closing, until, rolled, everyone=everyone)
     session.execute(update(horizon).values(charged_through=closing))
-    return done
+    if everyone or _anything_due(session, rolled, until):
+        return _charge(session, closing, until, rolled, everyone=everyone)
+    return Settled(0, 0)
 
 
 def _anything_due(session: Session, rolled: list[date], until: date) -> bool:

@@ -128,9 +128,9 @@ def add_borrowers(
         text("SELECT pg_advisory_xact_lock(hashtextextended('registry.borrower/' || :county, 0))"), {"county": county}
     )
     marks = {number: cipher.fingerprint(number) for _, number, _, _ in people}
-    known = {mark: (who.name, who.household) for mark, who in _borrowers_marked(session, county, list(marks.values())).items()}
+    stored = _borrowers_marked(session, county, list(marks.values()))
+    known = {mark: (who.name, who.household) for mark, who in stored.items()}
     heads = _headed(session, {county}, list(marks.values()))
-    last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) or 0
     fresh = []
     for kind, number, name, home in people:
         mark = marks[number]
@@ -139,9 +139,9 @@ def add_borrowers(
         if home and heads.get((county, mark), home) != home:
             raise BorrowerConflict(masked_id(number), f"是 {heads[(county, mark)]} 的户主，不属于 {home}")
         fresh.append({"kind": kind, "household": home, "name": name, "number": number, "mark": mark})
-    stored = _borrowers_marked(session, county, list(marks.values()))
     new = {one["mark"]: one for one in fresh if one["mark"] not in stored}
     if new:
+        last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) or 0
         session.execute(
             insert(borrower).inline(),
             [

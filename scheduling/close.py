@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, flip, peek
@@ -56,19 +56,18 @@ def close(engine: Engine, steps: Sequence[Step], closing: date) -> Run:
         CloseRunning: another close is at work.
         and what a step raises; the steps before it stay done.
     """
-    with _alone(engine):
-        with unit_of_work(engine) as session:
-            _without_waiting_for_the_disk(session)
-            _open_run(session, closing)
-            done = set(session.scalars(select(step.c.position).where(step.c.business_date == closing)))
-            finished = session.scalar(select(run.c.finished_at).where(run.c.business_date == closing))
-        if finished is None:
-            for position, one in enumerate(steps):
-                if position not in done:
-                    last = position == len(steps) - 1
-                    _run_step(engine, one, position, closing, last=last)
-    with unit_of_work(engine) as session:
-        return recorded(session, closing)
+    with _alone(engine) as connection:
+        with unit_of_work(connection) as session:
+            finished = _open_run(session, closing)
+            before = recorded(session, closing) if finished is not None else Run(closing, ())
+        if finished:
+            return before
+        made = [
+            _run_step(connection, one, position, closing, last=position == len(steps) - 1)
+            for position, one in enumerate(steps)
+            if position >= len(before.steps)
+        ]
+    return Run(closing, (*before.steps, *made))
 
 
 def close_through(engine: Engine, steps: Sequence[Step], through: date) -> Iterator[Run]:
@@ -103,26 +102,26 @@ def recorded(session: Session, closing: date) -> Run:
     return Run(closing, tuple(StepRun(row.name, row.counts, row.microseconds) for row in rows))
 
 
-def _open_run(session: Session, closing: date) -> None:
-    """Flip the business date and begin the run, unless that was done before.
+def _open_run(session: Session, closing: date) -> bool | None:
+    """Flip the business date and begin the run; if that was done before, tell whether the run is finished.
 
     Raises:
         DaySkipped: an earlier day is open.
     """
-    if session.execute(select(run.c.business_date).where(run.c.business_date == closing)).one_or_none() is not None:
-        return
+    known = session.execute(select(run.c.finished_at.is_not(None)).where(run.c.business_date == closing)).one_or_none()
+    if known is not None:
+        return bool(known[0])
     today = business_date(session)
     if closing != today:
         raise DaySkipped(closing, today)
     flip(session, closing + DAY)
     session.execute(insert(run).values(business_date=closing))
+    return None
 
 
-def _run_step(engine: Engine, one: Step, position: int, closing: date, *, last: bool) -> None:
+def _run_step(connection: Connection, one: Step, position: int, closing: date, *, last: bool) -> StepRun:
     started = time.perf_counter_ns()
-    with unit_of_work(engine) as session:
-        if not last:
-            _without_waiting_for_the_disk(session)
+    with unit_of_work(connection) as session:
         counts = dict(one.work(session, closing))
         spent = (time.perf_counter_ns() - started) // 1000
         session.execute(
@@ -131,24 +130,28 @@ def _run_step(engine: Engine, one: Step, position: int, closing: date, *, last: 
         if last:
             finish = update(run).where(run.c.business_date == closing)
             session.execute(finish.values(finished_at=text("clock_timestamp()")))
-
-
-def _without_waiting_for_the_disk(session: Session) -> None:
-    """Commit without a flush: a crash may lose the step, which then runs again; the last step's commit flushes all."""
-    session.execute(text("SET LOCAL synchronous_commit = off"))
+            session.execute(text("SET LOCAL synchronous_commit = on"))
+    return StepRun(one.name, counts, spent)
 
 
 @contextmanager
-def _alone(engine: Engine) -> Iterator[None]:
-    """Hold the close's advisory lock on a connection of its own; it dies with the process.
+def _alone(engine: Engine) -> Iterator[Connection]:
+    """Hold the close's advisory lock, and yield the connection that holds it: the night can't outlive its lock.
+
+    Its commits don't wait for the disk: a crash may lose a step, which then runs again. The last step's commit does, and
+    flushes all before it.
 
     Raises:
         CloseRunning: another process holds it.
     """
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with engine.connect() as connection:
         if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
             raise CloseRunning
+        connection.execute(text("SET synchronous_commit = off"))
+        connection.commit()
         try:
-            yield
+            yield connection
         finally:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
+            connection.execute(text("RESET synchronous_commit"))
+            connection.commit()

@@ -21,10 +21,8 @@ class Lookup:
     def __init__(self, session: Session, records: Sequence[Record]) -> None:
         self.session = session
         self._books: dict[tuple[object, ...], Book] = {}
-        numbers = {str(r[CONTRACT]) for r in records if r.values.get(CONTRACT)}
-        self._contracts: dict[tuple[int, str], Contract] = {}
-        if numbers:
-            self._contracts = {(c.book_id, c.contract): c for c in contracts_numbered(session, sorted(numbers))}
+        self._numbers = sorted({str(r[CONTRACT]) for r in records if r.values.get(CONTRACT)})
+        self._contracts: dict[tuple[int, str], Contract] | None = None
 
     def book(self, record: Record, kind: BookKind, day: date) -> Book:
         """Return the book that a row names.
@@ -47,6 +45,8 @@ class Lookup:
             UnknownLoan: the book has none of that number.
         """
         book = self.book(record, BookKind.LOANS, day)
+        if self._contracts is None:
+            self._contracts = {(c.book_id, c.contract): c for c in contracts_numbered(self.session, self._numbers)}
         found = self._contracts.get((book.id, record[CONTRACT]))
         if found is None:
             raise UnknownLoan(record[CONTRACT])
