@@ -74,46 +74,52 @@ class Accrued:
 
 _LIVE = """
 SELECT book_id, product, county, kind, state,
-       sum(whole * days) AS whole, sum(gov * days) AS gov,
-       sum(whole * tonight) AS whole_tonight, sum(gov * tonight) AS gov_tonight
+       sum(base_days * rate_ppb * (131400 / basis)) AS whole, sum(base_days * gov_ppb * (131400 / basis)) AS gov,
+       sum(base_tonight * rate_ppb * (131400 / basis)) AS whole_tonight,
+       sum(base_tonight * gov_ppb * (131400 / basis)) AS gov_tonight
   FROM (
-    SELECT s.book_id, s.product, s.county, s.kind, s.state,
-           s.base_fen::numeric * s.rate_ppb * (131400 / s.basis) AS whole,
-           s.base_fen::numeric * s.gov_ppb * (131400 / s.basis) AS gov,
-           greatest(0, least(s.end_date, CAST(:until AS date))
-                       - greatest(s.start_date, CAST(:since AS date), x.until_date)) AS days,
-           CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN 1 ELSE 0 END AS tonight
+    SELECT s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s.basis,
+           sum(s.base_fen * greatest(0, least(s.end_date, CAST(:until AS date))
+                                        - greatest(s.start_date, CAST(:since AS date), x.until_date))) AS base_days,
+           sum(CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN s.base_fen ELSE 0 END)
+               AS base_tonight
       FROM loans.stream s {seen}
       LEFT JOIN loans.charged_until x
         ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND {x}
      WHERE {s} AND (s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
+     GROUP BY s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s.basis
   ) AS live
  GROUP BY book_id, product, county, kind, state
 """
+"""Bases are added up rate by rate, as whole numbers, before they are multiplied."""
 
-_FACTS = """
-WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)), changed AS (
-    SELECT s.*, 1 AS sign, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date) AS base_days
-      FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_from_seq > r.seq
-     WHERE s.known_to_seq IS NULL
-    UNION ALL
-    SELECT s.*, -1, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date)
-      FROM seen r JOIN loans.stream s ON s.book_id = r.book_id AND s.known_to_seq > r.seq
-     WHERE s.known_from_seq <= r.seq
-)
-SELECT book_id, product, county, kind, state,
-       sum(sign * rate_ppb * (131400 / basis) * base_days) AS whole, sum(sign * gov_ppb * (131400 / basis) * base_days) AS gov
-  FROM changed GROUP BY book_id, product, county, kind, state
+_SINCE = """
+  FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
+ CROSS JOIN LATERAL (
+    SELECT t.*, 1 AS sign FROM loans.{0} t WHERE t.book_id = r.book_id AND t.known_from_seq > r.seq ORDER BY t.known_from_seq
+ ) AS begun
+ WHERE begun.known_to_seq IS NULL
+ UNION ALL
+SELECT ended.*
+  FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
+ CROSS JOIN LATERAL (
+    SELECT t.*, -1 AS sign FROM loans.{0} t WHERE t.book_id = r.book_id AND t.known_to_seq > r.seq ORDER BY t.known_to_seq
+ ) AS ended
+ WHERE ended.known_from_seq <= r.seq
+"""
+"""What became known and what ceased to be since sequences of the books; ordered, so that each book's index is walked."""
+
+_FACTS = f"""
+WITH changed AS (SELECT begun.* {_SINCE.format("stream")})
+SELECT book_id, product, county, kind, state, sum(sign * rate_ppb * (131400 / basis) * base_days) AS whole,
+       sum(sign * gov_ppb * (131400 / basis) * base_days) AS gov
+  FROM (SELECT *, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date) AS base_days
+          FROM changed) AS dated
+ GROUP BY book_id, product, county, kind, state
 """
 
-_CHARGED = """
-WITH seen AS (SELECT * FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)), changed AS (
-    SELECT c.*, 1 AS sign FROM seen r JOIN loans.charge c ON c.book_id = r.book_id AND c.known_from_seq > r.seq
-     WHERE c.known_to_seq IS NULL
-    UNION ALL
-    SELECT c.*, -1 FROM seen r JOIN loans.charge c ON c.book_id = r.book_id AND c.known_to_seq > r.seq
-     WHERE c.known_from_seq <= r.seq
-)
+_CHARGED = f"""
+WITH changed AS (SELECT begun.* {_SINCE.format("charge")})
 SELECT book_id, product, county, kind, state, sum(sign * whole_units * (131400 / basis)) AS whole,
        sum(sign * gov_units * (131400 / basis)) AS gov,
        sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
@@ -121,11 +127,14 @@ SELECT book_id, product, county, kind, state, sum(sign * whole_units * (131400 /
 """
 
 _MOVED = """
-SELECT p.book_id, p.account, p.product, p.county, p.kind, p.payer, e.kind = 'loans.rounded' AS rounding,
+SELECT p.book_id, p.account, p.product, p.county, p.kind, p.payer,
+       (SELECT e.kind FROM ledger.journal_entry e WHERE e.book_id = p.book_id AND e.seq = p.seq) = 'loans.rounded' AS rounding,
        sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END)::bigint AS fen
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
-  JOIN ledger.posting p ON p.book_id = r.book_id AND p.seq > r.seq AND p.account = '1132.09'
-  JOIN ledger.journal_entry e ON e.book_id = p.book_id AND e.seq = p.seq
+ CROSS JOIN LATERAL (
+    SELECT * FROM ledger.posting t WHERE t.book_id = r.book_id AND t.seq > r.seq ORDER BY t.seq OFFSET 0
+ ) AS p
+ WHERE p.account = '1132.09'
  GROUP BY p.book_id, p.account, p.product, p.county, p.kind, p.payer, rounding
 """
 

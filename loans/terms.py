@@ -158,13 +158,9 @@ def contract_steps(rates: Sequence[RateStep], nominal: date | None) -> list[tupl
 
 def settlement_days(start: date, end: date) -> list[date]:
     """Return the settlement days (结息日) of `[start, end)`."""
-    found = []
-    day = date(start.year, start.month, SETTLEMENT_DAY)
-    while day < end:
-        if day >= start and day.month in SETTLEMENT_MONTHS:
-            found.append(day)
-        day = add_months(day, 1)
-    return found
+    years = range(start.year, end.year + 1)
+    days = (date(year, month, SETTLEMENT_DAY) for year in years for month in SETTLEMENT_MONTHS)
+    return [day for day in days if start <= day < end]
 
 
 def is_settlement_day(day: date) -> bool:
