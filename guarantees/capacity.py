@@ -6,7 +6,7 @@ from sqlalchemy.orm import Session
 
 from guarantees.errors import CapacityExceeded, NoPool
 from guarantees.pool import COVERED_PRODUCTS
-from guarantees.queries import available_fen, covered, pools
+from guarantees.queries import available_fen, covered, lock, pools
 from loans.disbursement import Application
 
 
@@ -31,7 +31,7 @@ class PoolCapacity:
         missing = sorted(wanted.keys() - by_place.keys())
         if missing:
             raise NoPool(*missing[0])
-        pools(session, lock=[(by_place[place].book.id, by_place[place].bank) for place in wanted])
+        lock(session, (by_place[place] for place in wanted))
         load = covered(session)
         for place, fen in sorted(wanted.items()):
             one = by_place[place]

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from guarantees import entries
 from guarantees.errors import ClaimRefused, NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.queries import Claim, available_fen, claim_numbered, claimed, claims, pool_at, pools
+from guarantees.queries import Claim, available_fen, claim_numbered, claimed, claims, lock, pool_at
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import Book
 from ledger.business_day import business_date_from
@@ -54,7 +54,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     if contract.product not in COVERED_PRODUCTS:
         raise NoPool(contract.county, bank)
     one = pool_at(session, contract.county, bank)
-    pools(session, lock=[(one.book.id, one.bank)])
+    lock(session, [one])
     known = claim_numbered(session, one, number)
     if known is not None:
         if (known.loan_book_id, known.loan_id) != contract.key:

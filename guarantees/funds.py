@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import NoPool, ReceiptRefused
-from guarantees.queries import available_fen, covered, pool_at, pools
+from guarantees.queries import available_fen, covered, lock, pool_at, pools
 from ledger.books import Book, BookKind, find_book, loan_book_code
 from ledger.business_day import business_date, business_date_from
 from ledger.journal import Dimensions, JournalEntry
@@ -62,7 +62,7 @@ def withdraw(session: Session, book: Book, references: Sequence[tuple[str, date]
     """
     today = business_date(session)
     mine = [one for one in pools(session).values() if one.book.id == book.id]
-    pools(session, lock=[(book.id, one.bank) for one in mine])
+    lock(session, mine)
     for reference, day in references:
         reverse(session, book.code, reference, posting_date(session, book.id, day, today), actor, reason)
     for (_, _, bank), cash in turnovers(session, books=[book.id], accounts=[entries.CASH], by=("bank",)).items():

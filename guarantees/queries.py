@@ -1,6 +1,6 @@
 """Questions to the pools: their terms, cash and load, and where claims stand."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
@@ -45,18 +45,9 @@ class Claim:
         return "批准" if self.approved_by else "申请"
 
 
-def pools(session: Session, *, lock: Sequence[tuple[int, str]] = ()) -> dict[tuple[int, str], Pool]:
-    """Return all pools by (book id, bank); those named in `lock` are held until the transaction ends."""
+def pools(session: Session) -> dict[tuple[int, str], Pool]:
+    """Return all pools by (book id, bank)."""
     mine = {book.id: book for book in books(session, BookKind.COMPENSATION)}
-    if lock:
-        ids, banks = zip(*sorted(lock), strict=True)
-        session.execute(
-            text(
-                "SELECT FROM guarantees.pool p JOIN unnest(CAST(:ids AS bigint[]), CAST(:banks AS text[])) AS k (book_id, bank) "
-                "USING (book_id, bank) ORDER BY p.book_id, p.bank FOR NO KEY UPDATE OF p"
-            ),
-            {"ids": list(ids), "banks": list(banks)},
-        )
     return {
         (row.book_id, row.bank): Pool(
             book=mine[row.book_id], bank=row.bank, share_ppb=row.share_ppb, leverage=row.leverage,
@@ -64,6 +55,18 @@ def pools(session: Session, *, lock: Sequence[tuple[int, str]] = ()) -> dict[tup
         )
         for row in session.execute(select(pool).order_by(pool.c.book_id, pool.c.bank))
     }  # fmt: skip
+
+
+def lock(session: Session, held: Iterable[Pool]) -> None:
+    """Hold pools until the transaction ends, in one order for everybody."""
+    keys = sorted((one.book.id, one.bank) for one in held)
+    session.execute(
+        text(
+            "SELECT FROM guarantees.pool p JOIN unnest(CAST(:ids AS bigint[]), CAST(:banks AS text[])) AS k (book_id, bank) "
+            "USING (book_id, bank) ORDER BY p.book_id, p.bank FOR NO KEY UPDATE OF p"
+        ),
+        {"ids": [book_id for book_id, _ in keys], "banks": [bank for _, bank in keys]},
+    )
 
 
 def pool_at(session: Session, county: str, bank: str) -> Pool:

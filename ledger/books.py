@@ -11,6 +11,7 @@ from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from ledger import chart as charts
+from ledger.db import forget, remembered
 from ledger.errors import UnknownBook
 from ledger.journal import BookCode
 from ledger.tables import account, book
@@ -69,12 +70,13 @@ def open_book(session: Session, code: BookCode, kind: BookKind, name: str, count
             for a in accounts
         ],
     )
+    forget(session, "books")
     return Book(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank)
 
 
 def find_book(session: Session, code: BookCode) -> Book | None:
     """Return a book, or None."""
-    return next(iter(_books(session, code=code)), None)
+    return next((found for found in books(session) if found.code == code), None)
 
 
 def book_named(session: Session, code: BookCode) -> Book:
@@ -91,15 +93,12 @@ def book_named(session: Session, code: BookCode) -> Book:
 
 def books(session: Session, kind: BookKind | None = None) -> list[Book]:
     """Return all books, or those of a kind, in order of their ids."""
-    return _books(session, kind=kind)
+    everything = remembered(session, "books", lambda: _books(session))
+    return [found for found in everything if kind is None or found.kind is kind]
 
 
-def _books(session: Session, code: BookCode | None = None, kind: BookKind | None = None) -> list[Book]:
-    query = select(book).order_by(book.c.id)
-    if code is not None:
-        query = query.where(book.c.code == code)
-    if kind is not None:
-        query = query.where(book.c.kind == kind)
+def _books(session: Session) -> list[Book]:
+    query = select(book.c.id, book.c.code, book.c.kind, book.c.name, book.c.county, book.c.bank).order_by(book.c.id)
     return [
         Book(id=row.id, code=BookCode(row.code), kind=BookKind(row.kind), name=row.name, county=row.county, bank=row.bank)
         for row in session.execute(query)

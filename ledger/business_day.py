@@ -6,6 +6,7 @@ from datetime import date
 from sqlalchemy import insert, select, update
 from sqlalchemy.orm import Session
 
+from ledger.db import forget, remembered
 from ledger.errors import FutureDate, NoBusinessDay
 from ledger.tables import business_day
 
@@ -14,6 +15,7 @@ def begin(session: Session, first: date) -> None:
     """Open the first business day; nothing changes if there is one."""
     if session.execute(select(business_day.c.business_date)).one_or_none() is None:
         session.execute(insert(business_day).values(business_date=first))
+        forget(session, "business date")
 
 
 def business_date(session: Session) -> date:
@@ -22,7 +24,8 @@ def business_date(session: Session) -> date:
     Raises:
         NoBusinessDay: the books were not begun.
     """
-    found: date | None = session.scalar(select(business_day.c.business_date).with_for_update(read=True))
+    held = select(business_day.c.business_date).with_for_update(read=True)
+    found: date | None = remembered(session, "business date", lambda: session.scalar(held))
     if found is None:
         raise NoBusinessDay
     return found
@@ -45,6 +48,7 @@ def business_date_from(session: Session, days: Iterable[date]) -> date:
 def flip(session: Session, to: date) -> None:
     """Move to the next business day, once every writer of the old one has committed: the update waits for them."""
     session.execute(update(business_day).values(business_date=to))
+    forget(session, "business date")
 
 
 def peek(session: Session) -> date | None:

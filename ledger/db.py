@@ -1,7 +1,8 @@
 """The database edge: metadata, the engine, and the only commit in the system."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Engine, MetaData, create_engine, text
 from sqlalchemy.orm import Session
@@ -14,6 +15,9 @@ APP_ROLE = "fupin_app"
 """What the program works as: it may insert into the journal and never change it."""
 
 OLDEST_SERVER = 150_000
+
+Answer = TypeVar("Answer")
+_REMEMBERED = "remembered"
 
 SCHEMAS = ("ledger", "registry", "loans", "guarantees", "solar", "scheduling", "statements", "app")
 
@@ -93,3 +97,45 @@ def unit_of_work(engine: Engine | Connection) -> Iterator[Session]:
     """Run one request, job step or command as one transaction: all of it, or none."""
     with Session(engine, autoflush=False) as session, session.begin():
         yield session
+
+
+@contextmanager
+def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
+    """Yield a connection that holds an advisory lock, so that its work can't outlive the lock; None if another holds it.
+
+    Its commits don't wait for the disk unless they say so.
+    """
+    with engine.connect() as connection:
+        held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}))
+        if held:
+            connection.execute(text("SET synchronous_commit = off"))
+        connection.commit()
+        if not held:
+            yield None
+            return
+        try:
+            yield connection
+        finally:
+            connection.execute(text("RESET synchronous_commit"))
+            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": lock})
+            connection.commit()
+
+
+def remembered(session: Session, question: str, ask: Callable[[], Answer]) -> Answer:
+    """Return the answer to a question that has only one within a transaction, asked once; a savepoint is one of its own."""
+    here = session.get_nested_transaction() or session.get_transaction()
+    if here is None:
+        return ask()
+    known: tuple[object, dict[str, Any]] = session.info.get(_REMEMBERED, (None, {}))
+    if known[0] is not here:
+        known = session.info[_REMEMBERED] = (here, {})
+    if question not in known[1]:
+        known[1][question] = ask()
+    answer: Answer = known[1][question]
+    return answer
+
+
+def forget(session: Session, question: str) -> None:
+    """Ask a question anew next time, because this transaction has changed the answer."""
+    if _REMEMBERED in session.info:
+        session.info[_REMEMBERED][1].pop(question, None)

@@ -45,7 +45,7 @@ def close_month(session: Session, book: Book, month: date, actor: str, checks: S
     Raises:
         MonthNotReady: an earlier month with entries is open, or a check names reasons.
     """
-    session.execute(text("SELECT FROM ledger.book WHERE id = :id FOR NO KEY UPDATE"), {"id": book.id})
+    seq = session.scalar(text("SELECT last_seq FROM ledger.book WHERE id = :id FOR NO KEY UPDATE"), {"id": book.id})
     if is_closed(session, book.id, month):
         return
     reasons = [reason for check in checks for reason in check.reasons_against_closing(session, book, month)]
@@ -59,7 +59,7 @@ def close_month(session: Session, book: Book, month: date, actor: str, checks: S
         raise MonthNotReady(book.code, month, reasons)
     if month.month == 12:
         close_year(session, book, month.year)
-    seq = session.scalar(text("SELECT last_seq FROM ledger.book WHERE id = :id"), {"id": book.id})
+        seq = session.scalar(text("SELECT last_seq FROM ledger.book WHERE id = :id"), {"id": book.id})
     session.execute(insert(period).values(book_id=book.id, month=month, closed_by=actor, closed_seq=seq))
     audit.record(session, actor, "month closed", book.code, {"month": month.isoformat()})
 

@@ -10,9 +10,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ledger import audit
+from ledger.books import books
 from ledger.errors import LedgerError, PeriodClosed, ReferenceReused, UnbalancedEntry, UnknownAccount, UnknownBook
 from ledger.journal import JournalEntry
-from ledger.queries import book_ids
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +53,7 @@ def post_many(session: Session, entries: Sequence[JournalEntry]) -> list[Posted]
     """
     if not entries:
         return []
-    ids = book_ids(session, {entry.book for entry in entries})
+    ids: dict[str, int] = {book.code: book.id for book in books(session)}
     missing = {entry.book for entry in entries} - ids.keys()
     if missing:
         raise UnknownBook(min(missing))

@@ -50,11 +50,6 @@ class StoredEntry:
     number: int
 
 
-def book_ids(session: Session, codes: Collection[str]) -> dict[str, int]:
-    """Return the ids of books by their codes."""
-    return {code: book_id for book_id, code in session.execute(select(book.c.id, book.c.code).where(book.c.code.in_(codes)))}
-
-
 def turnovers(
     session: Session,
     *,

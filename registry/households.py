@@ -1,7 +1,7 @@
 """Households (建档立卡户) and their borrowers: enrolment, lookup, and whether a household may borrow on a date."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date
 
 from sqlalchemy import insert, select, text
@@ -131,29 +131,25 @@ def add_borrowers(
     stored = _borrowers_marked(session, county, list(marks.values()))
     known = {mark: (who.name, who.household) for mark, who in stored.items()}
     heads = _headed(session, {county}, list(marks.values()))
-    fresh = []
+    new: dict[bytes, tuple[str, str, str, str | None]] = {}
     for kind, number, name, home in people:
         mark = marks[number]
         if known.setdefault(mark, (name, home)) != (name, home):
             raise BorrowerConflict(masked_id(number), "已登记为另一姓名或另一户的借款人")
         if home and heads.get((county, mark), home) != home:
             raise BorrowerConflict(masked_id(number), f"是 {heads[(county, mark)]} 的户主，不属于 {home}")
-        fresh.append({"kind": kind, "household": home, "name": name, "number": number, "mark": mark})
-    new = {one["mark"]: one for one in fresh if one["mark"] not in stored}
-    if new:
-        last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) or 0
-        session.execute(
-            insert(borrower).inline(),
-            [
-                {
-                    "county": county, "code": f"B{last + serial:06}", "kind": one["kind"], "household": one["household"],
-                    "name": one["name"], "id_sealed": cipher.seal(str(one["number"])), "id_hmac": mark,
-                    "id_masked": masked_id(str(one["number"])),
-                }
-                for serial, (mark, one) in enumerate(new.items(), start=1)
-            ],
+        if mark not in stored:
+            new.setdefault(mark, (kind, number, name, home))
+    last = session.scalar(text("SELECT count(*) FROM registry.borrower WHERE county = :county"), {"county": county}) if new else 0
+    for serial, (mark, (kind, number, name, home)) in enumerate(new.items(), start=(last or 0) + 1):
+        stored[mark] = Borrower(
+            county=county, code=f"B{serial:06}", kind=kind, household=home, name=name, id_masked=masked_id(number)
         )  # fmt: skip
-        stored = _borrowers_marked(session, county, list(marks.values()))
+    if new:
+        rows = [
+            {**asdict(stored[mark]), "id_sealed": cipher.seal(number), "id_hmac": mark} for mark, (_, number, *_) in new.items()
+        ]
+        session.execute(insert(borrower).inline(), rows)
     return {number: stored[mark] for number, mark in marks.items()}
 
 

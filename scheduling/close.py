@@ -1,12 +1,12 @@
 """The close of a business day (日终): the date flips first, then every step runs once, each in its own transaction.
 
-A killed close leaves finished steps recorded; the next one goes on after them. A closed date stays closed: closing it
-again returns the run as recorded.
+A killed close leaves finished steps recorded; the next one goes on after them. Steps commit without waiting for the disk:
+a crash of the machine may lose a step, which then runs again; the last step's commit waits, and flushes all before it. A
+closed date stays closed: closing it again returns the run as recorded.
 """
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, flip, peek
 from ledger.calendar import DAY
-from ledger.db import unit_of_work
+from ledger.db import alone, unit_of_work
 from ledger.errors import NoBusinessDay
 from scheduling.errors import CloseRunning, DaySkipped
 from scheduling.tables import run, step
@@ -56,7 +56,9 @@ def close(engine: Engine, steps: Sequence[Step], closing: date) -> Run:
         CloseRunning: another close is at work.
         and what a step raises; the steps before it stay done.
     """
-    with _alone(engine) as connection:
+    with alone(engine, LOCK) as connection:
+        if connection is None:
+            raise CloseRunning
         with unit_of_work(connection) as session:
             finished = _open_run(session, closing)
             before = recorded(session, closing) if finished is not None else Run(closing, ())
@@ -132,26 +134,3 @@ def _run_step(connection: Connection, one: Step, position: int, closing: date, *
             session.execute(finish.values(finished_at=text("clock_timestamp()")))
             session.execute(text("SET LOCAL synchronous_commit = on"))
     return StepRun(one.name, counts, spent)
-
-
-@contextmanager
-def _alone(engine: Engine) -> Iterator[Connection]:
-    """Hold the close's advisory lock, and yield the connection that holds it: the night can't outlive its lock.
-
-    Its commits don't wait for the disk: a crash may lose a step, which then runs again. The last step's commit does, and
-    flushes all before it.
-
-    Raises:
-        CloseRunning: another process holds it.
-    """
-    with engine.connect() as connection:
-        if not connection.scalar(text("SELECT pg_try_advisory_lock(:key)"), {"key": LOCK}):
-            raise CloseRunning
-        connection.execute(text("SET synchronous_commit = off"))
-        connection.commit()
-        try:
-            yield connection
-        finally:
-            connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": LOCK})
-            connection.execute(text("RESET synchronous_commit"))
-            connection.commit()
