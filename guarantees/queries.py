@@ -110,17 +110,18 @@ def covered(session: Session, closing: date | None = None) -> dict[tuple[str, st
         known = "s.known_from_seq <= a.closed_seq AND (s.known_to_seq IS NULL OR s.known_to_seq > a.closed_seq)"
     rows = session.execute(
         text(
+            "WITH paid AS MATERIALIZED (SELECT c.book_id, c.loan_book_id, c.loan_id, (SELECT e.seq FROM ledger.journal_entry e "
+            "  WHERE e.book_id = c.loan_book_id AND e.reference = 'claim/' || c.number || '/received') AS seq "
+            "  FROM guarantees.claim c) "
             "SELECT b.county, b.bank, sum(s.principal_fen)::bigint AS principal, "
             "sum(round(s.principal_fen * p.share_ppb::numeric / 1000000000))::bigint AS liability "
             "FROM loans.standing s JOIN ledger.book b ON b.id = s.book_id "
             "LEFT JOIN loans.accrual_run a ON a.book_id = s.book_id AND a.business_date = CAST(:closing AS date) "
             "JOIN ledger.book r ON r.kind = 'RCF' AND r.county = b.county "
             "JOIN guarantees.pool p ON p.book_id = r.id AND p.bank = b.bank "
-            f"WHERE {known} AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS ("
-            "  SELECT FROM guarantees.claim c JOIN ledger.journal_entry e "
-            "  ON e.book_id = c.loan_book_id AND e.reference = 'claim/' || c.number || '/received' "
-            "  WHERE c.book_id = r.id AND c.loan_book_id = s.book_id AND c.loan_id = s.loan_id "
-            "  AND (a.closed_seq IS NULL OR e.seq <= a.closed_seq)) "
+            f"WHERE {known} AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS (SELECT FROM paid "
+            "  WHERE paid.book_id = r.id AND paid.loan_book_id = s.book_id AND paid.loan_id = s.loan_id "
+            "  AND paid.seq <= coalesce(a.closed_seq, paid.seq)) "
             "GROUP BY b.county, b.bank"
         ),
         {"products": list(COVERED_PRODUCTS), "closing": closing},

@@ -3,6 +3,7 @@
 Whatever is done already is found done: a killed demo goes on where it was, and ends with the same books.
 """
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
@@ -57,6 +58,7 @@ def run(system: System, until: date, progress: Callable[[date, int, int], None])
     if first > until:
         return Done(0, 0)
     everything = files(homes := households(), loans(homes))
+    gc.freeze()  # it is all kept to the end, so the collector need not walk it at every turn
     folder = system.settings.data / "demo"
     steps = wiring.night_steps()
     nights, imported = (until - FIRST).days + 1, 0
