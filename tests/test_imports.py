@@ -995,14 +995,15 @@ def test_an_undo_leaves_what_another_batch_had_made(
     assert town.ask(question) == before
 
 
-def test_an_undone_receipt_is_no_longer_counted_as_contributed(busy: Town) -> None:
+@pytest.mark.parametrize("purse", ["风险补偿金", "贴息资金"])
+def test_an_undone_receipt_is_no_longer_counted_as_contributed(busy: Town, purse: str) -> None:
     def contributed() -> tuple[int, int]:
         with unit_of_work(busy.engine) as session:
             found = status(session)
         return found.funds_contributed_fen, found.funds_balance_fen
 
     before = contributed()
-    busy.undo(busy.take("fund-receipts", fund("U1", "5000")))
+    busy.undo(busy.take("fund-receipts", fund("U1", "5000", 资金=purse)))
     assert contributed() == before
 
 
