@@ -44,6 +44,7 @@ class Draw:
     due_on: date
     extensions: tuple[date, ...] = ()
     repaid_on: date | None = None
+    reported_on: date | None = None  # the business date on which it came into the books
 
     @property
     def ends_on(self) -> date:
@@ -104,6 +105,8 @@ def draws(session: Session) -> list[Draw]:
             found[key] = replace(found[key], extensions=(*found[key].extensions, date.fromisoformat(row.body["due_on"])))
         elif row.kind == "repaid":
             found[key] = replace(found[key], repaid_on=row.value_date)
+        else:
+            found[key] = replace(found[key], reported_on=date.fromisoformat(row.body["reported_on"]))
     return list(found.values())
 
 
@@ -111,10 +114,10 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
     """Book draws (借入); one already booked with the same facts stays as it is. Return those that are new.
 
     Raises:
-        RelendingRefused: the bank is not a rural one, the term is not 3, 6 or 12 months, or the number is taken.
+        RelendingRefused: the bank is not a rural one, the term is not 3, 6 or 12 months, the number is taken, or it is due.
         FutureDate: one is drawn after the business date.
     """
-    business_date_from(session, (one.drawn_on for one in wanted))
+    today = business_date_from(session, (one.drawn_on for one in wanted))
     rural = rural_banks(session)
     known = {(d.book.id, d.number): d for d in draws(session)}
     fresh: list[Draw] = []
@@ -129,7 +132,7 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
             ):
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
-        _require_allowed(one, rural)
+        _require_allowed(one, rural, today)
         known[(one.book.id, one.number)] = one
         fresh.append(one)
     for one in fresh:
@@ -143,7 +146,7 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
                 due_on=one.due_on,
             )
         )
-        _record(session, one, "drawn", one.drawn_on, {"fen": one.fen})
+        _record(session, one, "drawn", one.drawn_on, {"fen": one.fen, "reported_on": today.isoformat()})
     post_many(
         session,
         [
@@ -219,7 +222,7 @@ def night(session: Session, closing: date) -> int:
 
 
 def _payments(one: Draw, closing: date) -> list[JournalEntry]:
-    """Return the payment of a period's interest that falls on this day."""
+    """Return the payments of interest that fall on this day; of a draw that came late into the books, also what went before."""
     if closing > one.ends_on:
         return []
     return [
@@ -229,17 +232,19 @@ def _payments(one: Draw, closing: date) -> list[JournalEntry]:
             postings=merged(entries.relending_interest_paid(period.fen, _dims(one))),
         )
         for period in interest_periods(one)
-        if period.end == closing and period.fen
+        if max(period.end, one.reported_on or period.end) == closing and period.fen
     ]  # fmt: skip
 
 
-def _require_allowed(one: Draw, rural: set[str]) -> None:
+def _require_allowed(one: Draw, rural: set[str], today: date) -> None:
     if one.fen <= 0:
         raise RelendingRefused(one.number, "金额必须大于零")
     if one.book.bank not in rural:
         raise RelendingRefused(one.number, "只有农村法人金融机构可以申请扶贫再贷款")
     if all(add_months(one.drawn_on, months) != one.due_on for months in TERMS_MONTHS):
         raise RelendingRefused(one.number, "期限只能是 3、6 或 12 个月")
+    if one.due_on < today:
+        raise RelendingRefused(one.number, f"已于 {one.due_on} 到期")
 
 
 def _months(start: date, end: date) -> int:

@@ -995,6 +995,21 @@ def test_an_undo_leaves_what_another_batch_had_made(
     assert town.ask(question) == before
 
 
+def test_a_draw_that_comes_late_pays_the_interest_settled_before(overdue: Town) -> None:
+    overdue.take("relending", drawn("Z8", 借款日="2017-03-15", 到期日="2017-06-15"))
+    overdue.close(date(2017, 4, 6))
+    paid = overdue.ask(
+        "SELECT e.value_date, p.fen FROM ledger.journal_entry e JOIN ledger.posting p USING (book_id, seq) "
+        "WHERE e.kind = 'relending.interest_paid' AND p.account = '2231'"
+    )
+    assert paid == [(date(2017, 4, 6), 29_167)]  # 1,000,000 yuan x 1.75 % x 6 days / 360
+    assert overdue.broken() == []
+
+
+def test_a_draw_that_is_due_already_is_refused(overdue: Town) -> None:
+    overdue.refuses("relending", [drawn("Z9", 借款日="2017-01-05", 到期日="2017-04-05")], (2, "整行", "", "已于 2017-04-05 到期"))
+
+
 @pytest.mark.parametrize("purse", ["风险补偿金", "贴息资金"])
 def test_an_undone_receipt_is_no_longer_counted_as_contributed(busy: Town, purse: str) -> None:
     def contributed() -> tuple[int, int]:
