@@ -106,7 +106,7 @@ def draws(session: Session) -> list[Draw]:
         elif row.kind == "repaid":
             found[key] = replace(found[key], repaid_on=row.value_date)
         else:
-            found[key] = replace(found[key], reported_on=date.fromisoformat(row.body["reported_on"]))
+            found[key] = replace(found[key], reported_on=date.fromisoformat(row.body.get("reported_on", f"{row.value_date}")))
     return list(found.values())
 
 
