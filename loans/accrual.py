@@ -281,21 +281,16 @@ def _differences(wanted: Mapping[Account, int], posted: Mapping[Account, int]) -
 
 def _last_close(session: Session) -> tuple[dict[int, int], dict[Group, Units]]:
     """Return each book's sequence at its last close, and the exact figures of then."""
-    runs = session.execute(
+    rows = session.execute(
         text(
-            "SELECT r.* FROM ledger.book b CROSS JOIN LATERAL (SELECT book_id, business_date, closed_seq "
-            "FROM loans.accrual_run WHERE book_id = b.id ORDER BY business_date DESC LIMIT 1) AS r"
+            "SELECT r.book_id, r.closed_seq, f.product, f.county, f.kind, f.state, f.whole_units AS whole, f.gov_units AS gov "
+            "FROM ledger.book b CROSS JOIN LATERAL (SELECT book_id, business_date, closed_seq "
+            "FROM loans.accrual_run WHERE book_id = b.id ORDER BY business_date DESC LIMIT 1) AS r "
+            "LEFT JOIN loans.accrual_figure f USING (book_id, business_date)"
         )
     ).all()
-    figures = session.execute(
-        text(
-            "SELECT f.* FROM loans.accrual_figure f JOIN unnest(CAST(:books AS bigint[]), CAST(:dates AS date[])) "
-            "AS r (book_id, business_date) USING (book_id, business_date)"
-        ),
-        {"books": [run.book_id for run in runs], "dates": [run.business_date for run in runs]},
-    )
-    then = {_group(row): Units(int(row.whole_units), int(row.gov_units)) for row in figures}
-    return {run.book_id: run.closed_seq for run in runs}, then
+    then = {_group(row): Units(int(row.whole), int(row.gov)) for row in rows if row.kind is not None}
+    return {row.book_id: row.closed_seq for row in rows}, then
 
 
 def _explain_interest(

@@ -11,12 +11,13 @@ from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
 from ledger.calendar import DAY, dates_falling_on
+from ledger.db import forget
 from ledger.journal import JournalEntry, Posting, merged
 from ledger.posting import post_many, take_sequence
 from loans import projection
 from loans.booking import difference
 from loans.life import Horizon
-from loans.queries import Key, contracts, events_of
+from loans.queries import HORIZON, Key, contracts, events_of
 from loans.replay import replay
 from loans.tables import horizon
 from loans.terms import NON_ACCRUAL_AFTER_DAYS
@@ -60,6 +61,7 @@ def age(session: Session, closing: date) -> Aged:
     ]
     stopped = _replay(session, keys, before, after, closing) if keys else 0
     session.execute(update(horizon).values(aged_through=closing))
+    forget(session, HORIZON)
     return Aged(len(keys), stopped)
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import insert, select, text, tuple_, update
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
+from ledger.db import forget, remembered
 from ledger.errors import NoBusinessDay
 from ledger.journal import BookCode
 from ledger.tables import book
@@ -20,6 +21,8 @@ from registry.households import Home
 
 Key = tuple[int, int]
 """(book id, loan id)."""
+HORIZON = "horizon"
+"""What a transaction remembers the horizon by."""
 UNDONE = "/undone"
 """What an undone event's reversal adds to its reference."""
 
@@ -28,6 +31,7 @@ def begin(session: Session, first: date) -> None:
     """Set the horizon before the first business day; nothing changes if it is set."""
     if session.execute(select(horizon.c.only)).one_or_none() is None:
         session.execute(insert(horizon).values(charged_through=first, aged_through=first))
+        forget(session, HORIZON)
 
 
 def horizon_now(session: Session) -> Horizon:
@@ -36,7 +40,8 @@ def horizon_now(session: Session) -> Horizon:
     Raises:
         NoBusinessDay: the books were not begun.
     """
-    row = session.execute(select(horizon.c.charged_through, horizon.c.aged_through).with_for_update(read=True)).one_or_none()
+    held = select(horizon.c.charged_through, horizon.c.aged_through).with_for_update(read=True)
+    row = remembered(session, HORIZON, lambda: session.execute(held).one_or_none())
     if row is None:
         raise NoBusinessDay
     return Horizon(row.charged_through, row.aged_through)

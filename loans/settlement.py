@@ -15,11 +15,13 @@ from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
 from ledger.calendar import DAY, dates_falling_on
+from ledger.db import forget
 from ledger.journal import Dimensions, JournalEntry, Posting, merged
 from ledger.money import round_half_up
 from ledger.posting import post_many, take_sequence
 from loans import entries
 from loans.movements import InterestCharged, State
+from loans.queries import HORIZON
 from loans.tables import horizon
 from loans.terms import StreamKind, interest_fen, is_settlement_day, last_settlement_before
 
@@ -85,6 +87,7 @@ def settle(session: Session, closing: date) -> Settled:
     everyone = is_settlement_day(closing)
     rolled = list(dates_falling_on(until))
     session.execute(update(horizon).values(charged_through=closing))
+    forget(session, HORIZON)
     if everyone or _anything_due(session, rolled, until):
         return _charge(session, closing, until, rolled, everyone=everyone)
     return Settled(0, 0)

@@ -703,7 +703,7 @@ def test_batches_that_reach_into_other_books_are_not_undone_as_a_whole(overdue: 
     day = "2017-04-06"
     station = overdue.take("stations", plant("G2", "M2", "H7"))
     refused = {
-        overdue.take("relending", drawn("Z1")): "再贷款一经登记即影响其他账套，不能整批撤销，请逐笔更正",
+        overdue.take("relending", drawn("Z1", 到期日="2018-01-01")): "再贷款一经登记即影响其他账套，不能整批撤销，请逐笔更正",
         overdue.take("solar-settlements", reading("M2")): "光伏结算一经登记",
         overdue.take("claims", step("L2", "D2", "申请", day, "甲")): "代偿一经登记",
         station: "电站 M2 已有发电记录，不能撤销",
