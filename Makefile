@@ -3,14 +3,17 @@ PYTHON ?= python3
 SERVE ?= 1
 VENV := .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/pip --quiet --disable-pip-version-check install --no-compile
 READY := $(VENV)/.ready
+READY_FOR_TESTS := $(VENV)/.ready-for-tests
+LOCK := uv pip compile --quiet --generate-hashes --universal --no-header --no-emit-index-url --extra build pyproject.toml
 
-.PHONY: demo test lint types lock clean
+.PHONY: demo test lock clean
 
 demo: $(READY)
 	$(BIN)/fupin demo $(if $(filter 0,$(SERVE)),--no-serve,--serve)
 
-test: $(READY)
+test: $(READY_FOR_TESTS)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -20,12 +23,17 @@ test: $(READY)
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fupin needs Python 3.11 or newer; try make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(PIP) --require-hashes -r requirements.lock
+	$(PIP) --no-deps --no-build-isolation -e .
+	touch $@
+
+$(READY_FOR_TESTS): $(READY) requirements-test.lock
+	$(PIP) --require-hashes -r requirements-test.lock
 	touch $@
 
 lock:
-	uv pip compile --quiet --generate-hashes --universal --no-header --no-emit-index-url --extra test pyproject.toml -o requirements.lock
+	$(LOCK) -o requirements.lock
+	$(LOCK) --extra test -c requirements.lock -o requirements-test.lock
 
 clean:
 	rm -rf $(VENV) .fupin .fupin.key

@@ -107,17 +107,18 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
     """
     with engine.connect() as connection:
         held = bool(connection.scalar(text("SELECT pg_try_advisory_lock(:lock)"), {"lock": lock}))
-        if held:
-            connection.execute(text("SET synchronous_commit = off"))
-        connection.commit()
         if not held:
+            connection.commit()
             yield None
             return
+        connection.execute(text("SET synchronous_commit = off"))
+        connection.commit()
         try:
             yield connection
         finally:
-            connection.execute(text("RESET synchronous_commit"))
-            connection.execute(text("SELECT pg_advisory_unlock(:lock)"), {"lock": lock})
+            connection.execute(
+                text("SELECT pg_advisory_unlock(:lock), set_config('synchronous_commit', 'on', false)"), {"lock": lock}
+            )
             connection.commit()
 
 
