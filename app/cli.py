@@ -4,7 +4,7 @@ import json
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import date, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -13,13 +13,12 @@ from typing import Annotated, NoReturn
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.status import Status as Waiting
 from rich.table import Table
 from rich.text import Text
 from sqlalchemy.exc import OperationalError
 
 from app import migrate as migrations
-from app import papers, wiring
+from app import opening, papers, wiring
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
@@ -33,6 +32,7 @@ from app.status import status as status_of
 from app.wiring import System
 from ledger import interchange
 from ledger.books import book_named, books
+from ledger.business_day import peek
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import yuan
@@ -41,7 +41,7 @@ from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
 
-REFUSED = (*REFUSALS, CloseError, DemoStopped, ImportRefused, SheetRefused, PaperError)
+REFUSED = (*REFUSALS, CloseError, DemoStopped, ImportRefused, PaperError, opening.PlanRefused, SheetRefused)
 
 app = typer.Typer(
     help="fupin 扶贫: the ledger and loan-servicing system for poverty-relief credit.",
@@ -113,15 +113,20 @@ def _system() -> Iterator[System]:
         Stopped: the operator pressed Ctrl-C; everything is closed by then.
     """
     try:
-        with wiring.system(Settings()) as opened:
+        with ExitStack() as stack:
+            with _busy("opening the books (启动)"):
+                opened = stack.enter_context(wiring.system(Settings()))
             yield opened
     except KeyboardInterrupt:
         raise Stopped from None
 
 
-def _busy(what: str) -> Waiting:
-    """Return a sign on the terminal that something longer is under way."""
-    return err.status(what)
+@contextmanager
+def _busy(what: str) -> Iterator[None]:
+    """Show a bar that moves while something of unknown length is under way."""
+    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True) as bar:
+        bar.add_task(what, total=None)
+        yield
 
 
 def _date(given: datetime | None) -> date | None:
@@ -150,6 +155,16 @@ def demo(
             _print_status(status_of(session), assumed=True)
         if serve:
             _serve(system, 8000)
+
+
+@app.command()
+def begin(plan: Annotated[Path, typer.Argument(help="A TOML file that names the first day, banks and counties.")]) -> None:
+    """Begin the books of a plan, or open what is new in it (启用)."""
+    wanted = opening.read_plan(plan)
+    with _system() as system, unit_of_work(system.engine) as session:
+        opened = opening.open_books(session, wanted)
+        today = peek(session)
+    _say(f"opened {opened} books (账套); the business date is {today} (营业日)")
 
 
 @app.command()

@@ -107,7 +107,7 @@ class NoBusinessDay(LedgerError):
     """The system has no business date yet."""
 
     def __init__(self) -> None:
-        super().__init__("no business date is set (尚未启用); run 'fupin demo', or start the books first")
+        super().__init__("the books are not begun (尚未启用); run 'fupin begin PLAN.toml', or 'fupin demo' to try")
 
 
 class FutureDate(LedgerError):

@@ -81,6 +81,23 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
     forget(made.data)
 
 
+def test_books_begin_from_a_plan_and_refuse_a_bad_one(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    plan = tmp_path / "plan.toml"
+    plan.write_text('first = 2017-01-01\n[[bank]]\ncode = "HMRCB"\nname = "某行"\n[[county]]\nname = "某县"\nbanks = ["HMRCB"]\n')
+    try:
+        assert "某县" in desk.run("begin", "plan.toml", code=1)
+        assert "begin PLAN.toml" in desk.run("close", code=1)
+        plan.write_text(plan.read_text().replace("某县", "惠民县"))
+        assert "opened 4 books (账套); the business date is 2017-01-01" in desk.run("begin", "plan.toml")
+        assert "opened 0 books" in desk.run("begin", "plan.toml")
+        assert "closed 2017-01-01" in desk.run("close")
+        assert "all ok" in desk.run("verify")
+        assert "No such file" in desk.run("begin", "none.toml", code=1)
+    finally:
+        forget(desk.data)
+
+
 def test_the_demo_says_what_it_did_and_what_is_assumed(shop: Shop) -> None:
     assert "Closed 20 nights from 10 imported files." in shop.said
     assert "last closed (日终) 2016-01-20" in shop.said

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
+from app.opening import Bank, County, Plan
 from ledger.calendar import add_months, following_working_day, is_working_day
 from registry.identity import id_check_digit, uscc_check_digit
 
@@ -39,6 +40,12 @@ BANKS = {
     "HMRCB": "惠民农村商业银行（演示）", "YXRCB": "阳信农村商业银行（演示）", "WDRCB": "无棣农村商业银行（演示）",
     "ZHRCB": "沾化农村商业银行（演示）", "BZCCB": "滨州城市商业银行（演示）",
 }  # fmt: skip
+CITY = Plan(
+    first=FIRST, mark="（演示数据）",
+    banks=tuple(Bank(code=code, name=name, rural=code != "BZCCB") for code, name in BANKS.items()),
+    counties=tuple(County(name=place.name, banks=(place.bank,)) for place in PLACES),
+)  # fmt: skip
+"""The books that the demo begins with."""
 
 _SURNAMES = "王李张刘陈杨赵孙周徐胡朱高郭何马罗郑梁谢韩冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏㐂"
 _GIVEN = "伟芳秀英敏静丽强磊军洋勇艳杰涛明超兰霞平刚桂玉红文华建国春梅玲海燕德福贵龙凤山林树根生全有田喜双䶮"

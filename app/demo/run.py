@@ -11,27 +11,19 @@ from pathlib import Path
 
 from app import wiring
 from app.demo.files import DemoFile, files
-from app.demo.portfolio import BANKS, FIRST, LAST, PLACES, households, loans
+from app.demo.portfolio import CITY, FIRST, LAST, households, loans
 from app.imports.batch import Desk, import_file
 from app.imports.kinds import IMPORTERS
+from app.opening import open_books
 from app.wiring import System
-from guarantees.claims import open_pool
-from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
+from ledger.books import books
 from ledger.calendar import DAY, days, next_month
 from ledger.db import unit_of_work
 from ledger.periods import close_month, closed_months
-from registry import reference
 from scheduling.close import close, next_to_close
 
 MONTH_CLOSES_AFTER_DAYS = 5
 """A month's books close five days after its end."""
-SHARE_PPB = 700_000_000
-LEVERAGE = 10
-FUND_NAMES = {
-    BookKind.COMPENSATION: "风险补偿金专账",
-    BookKind.SUBSIDY: "贴息资金专账",
-    BookKind.SOLAR: "光伏收益代管专账",
-}
 
 
 class DemoStopped(Exception):
@@ -79,21 +71,7 @@ def _open_city(system: System) -> None:
             return
         if books(session):
             raise DemoStopped("这个数据库里已有其他账套，演示只能在空的数据目录里运行（设置 FUPIN_DATA）")
-        wiring.begin(session, FIRST)
-        reference.load(session)
-        for code, name in BANKS.items():
-            reference.add_bank(session, code, name, rural=code != "BZCCB")
-        for place in PLACES:
-            for kind, name in FUND_NAMES.items():
-                code = fund_book_code(kind, place.county)
-                open_book(session, code, kind, f"{place.name}{name}（演示数据）", place.county, None, "fund-2016")
-        for place in PLACES:
-            name = f"{BANKS[place.bank]}{place.name}贷款备查账"
-            code = loan_book_code(place.county, place.bank)
-            open_book(session, code, BookKind.LOANS, name, place.county, place.bank, "loan-2016")
-        for book in books(session, BookKind.COMPENSATION):
-            bank = next(place.bank for place in PLACES if place.county == book.county)
-            open_pool(session, book, bank, share_ppb=SHARE_PPB, leverage=LEVERAGE)
+        open_books(session, CITY)
 
 
 def _close_months(system: System, today: date) -> None:

@@ -1,0 +1,156 @@
+"""Opening (启用): a city's books begin on a day, after a plan that names its banks, its counties and their pools.
+
+A plan is a TOML file that people write; a later plan with more counties or banks opens those too.
+"""
+
+import tomllib
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app import wiring
+from guarantees.claims import open_pool
+from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
+from ledger.business_day import peek
+from ledger.money import PPB
+from registry import reference
+from registry.errors import UnknownRegion
+
+FUND_CHART, LOAN_CHART = "fund-2016", "loan-2016"
+FUND_NAMES = {
+    BookKind.COMPENSATION: "风险补偿金专账",
+    BookKind.SUBSIDY: "贴息资金专账",
+    BookKind.SOLAR: "光伏收益代管专账",
+}
+
+
+class PlanRefused(Exception):
+    """A plan from which no books can begin."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bank:
+    """A lender; only a rural one may draw relending (扶贫再贷款)."""
+
+    code: str
+    name: str
+    rural: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class County:
+    """A county, the banks that lend there, and the terms of its pool with each (domain.md 8)."""
+
+    name: str
+    banks: tuple[str, ...]
+    share_percent: int = 70
+    leverage: int = 10
+    claim_after_days: int = 90
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What begins: the first business day, banks and counties; `mark` is added to the books' names."""
+
+    first: date
+    banks: tuple[Bank, ...]
+    counties: tuple[County, ...]
+    mark: str = ""
+
+
+def read_plan(path: Path) -> Plan:
+    """Return the plan that a TOML file holds.
+
+    Raises:
+        PlanRefused: it is no such file, or something in it is missing, unknown or twice there.
+    """
+    try:
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise PlanRefused(f"{path.name} 不是 TOML 文件：{error}") from None
+    try:
+        plan = Plan(
+            first=found.pop("first"), mark=found.pop("mark", ""),
+            banks=tuple(Bank(**row) for row in found.pop("bank")),
+            counties=tuple(County(**{**row, "banks": tuple(row["banks"])}) for row in found.pop("county")),
+        )  # fmt: skip
+    except (KeyError, TypeError, AttributeError) as error:
+        raise PlanRefused(f"{path.name} 缺少项目或有不认识的项目：{error}") from None
+    if found:
+        raise PlanRefused(f"{path.name} 有不认识的项目：{'、'.join(found)}")
+    _require_sound(plan)
+    return plan
+
+
+def open_books(session: Session, plan: Plan) -> int:
+    """Begin the books of a plan, or open what is new in it; return how many books were opened.
+
+    Raises:
+        PlanRefused: a county is unknown on the first day, or the first day lies after the business date.
+    """
+    today = peek(session)
+    if today is not None and plan.first > today:
+        raise PlanRefused(f"账套已启用，营业日为 {today}，启用日 {plan.first} 不能晚于它")
+    before = len(books(session))
+    wiring.begin(session, plan.first)
+    reference.load(session)
+    for bank in plan.banks:
+        reference.add_bank(session, bank.code, bank.name, rural=bank.rural)
+    codes = {county.name: _code(session, county.name, plan.first) for county in plan.counties}
+    for county in plan.counties:
+        for kind, title in FUND_NAMES.items():
+            code = fund_book_code(kind, codes[county.name])
+            open_book(session, code, kind, f"{county.name}{title}{plan.mark}", codes[county.name], None, FUND_CHART)
+    names = {bank.code: bank.name for bank in plan.banks}
+    for county in plan.counties:
+        for bank_code in county.banks:
+            title = f"{names[bank_code]}{county.name}贷款备查账"
+            code = loan_book_code(codes[county.name], bank_code)
+            open_book(session, code, BookKind.LOANS, title, codes[county.name], bank_code, LOAN_CHART)
+    pools = {book.county: book for book in books(session, BookKind.COMPENSATION)}
+    for county in plan.counties:
+        for bank_code in county.banks:
+            open_pool(
+                session, pools[codes[county.name]], bank_code, share_ppb=county.share_percent * PPB // 100,
+                leverage=county.leverage, claim_after_days=county.claim_after_days,
+            )  # fmt: skip
+    return len(books(session)) - before
+
+
+def _code(session: Session, county: str, day: date) -> str:
+    try:
+        return reference.county_code(session, county, day)
+    except UnknownRegion as refusal:
+        raise PlanRefused(str(refusal)) from refusal
+
+
+def _require_sound(plan: Plan) -> None:
+    """Refuse values of the wrong kind or out of range, things that are there twice, and banks that are not named."""
+    _require(type(plan.first) is date, "first 应为日期，如 2017-01-01")
+    _require(isinstance(plan.mark, str), "mark 应为文字")
+    _require(bool(plan.banks) and bool(plan.counties), "至少要有一家银行和一个县区")
+    for bank in plan.banks:
+        _require(_is_code(bank.code), f"银行代码 {bank.code} 应为 2—12 位大写字母或数字")
+        _require(isinstance(bank.name, str) and bool(bank.name.strip()), f"银行 {bank.code} 没有名称")
+        _require(isinstance(bank.rural, bool), f"银行 {bank.code} 的 rural 应为 true 或 false")
+    known = {bank.code for bank in plan.banks}
+    _require(len(known) == len(plan.banks), "银行代码重复")
+    _require(len({county.name for county in plan.counties}) == len(plan.counties), "县区重复")
+    for county in plan.counties:
+        _require(bool(county.banks) and len(set(county.banks)) == len(county.banks), f"{county.name} 的银行为空或重复")
+        strangers = [str(code) for code in county.banks if code not in known]
+        _require(not strangers, f"{county.name} 的银行 {'、'.join(strangers)} 未登记")
+        for term, least, most in (("share_percent", 1, 100), ("leverage", 1, 100), ("claim_after_days", 0, 3650)):
+            value = getattr(county, term)
+            _require(type(value) is int and least <= value <= most, f"{county.name} 的 {term} 应在 {least} 到 {most} 之间")
+
+
+def _is_code(code: object) -> bool:
+    return isinstance(code, str) and code.isascii() and code.isalnum() and code.upper() == code and 2 <= len(code) <= 12
+
+
+def _require(condition: bool, reason: str) -> None:  # noqa: FBT001
+    if not condition:
+        raise PlanRefused(reason)
