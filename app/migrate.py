@@ -29,8 +29,10 @@ def includes(name: str | None, kind: str, _parents: object) -> bool:
     return kind != "schema" or name in SCHEMAS
 
 
-def migrate(url: str) -> tuple[str | None, str]:
-    """Upgrade a database to the newest schema, one caller at a time, and return (revision before, revision after).
+def migrate(url: str, to: str = "head") -> tuple[str | None, str]:
+    """Upgrade a database to a revision, the newest if none is given, and return (revision before, revision after).
+
+    One caller at a time.
 
     Raises:
         RolesMissing: the login may not create the roles that the schema needs.
@@ -43,7 +45,7 @@ def migrate(url: str) -> tuple[str | None, str]:
             for schema in SCHEMAS:
                 connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {schema}"))
             before = revision(connection)
-            command.upgrade(_config(connection), "head")
+            command.upgrade(_config(connection), to)
             after = revision(connection)
     finally:
         engine.dispose()

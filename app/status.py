@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from guarantees.queries import claims
 from ledger.business_day import peek
 from ledger.queries import Turnover, turnovers
 from loans.products import small_loan_codes
@@ -56,6 +57,7 @@ def status(session: Session, as_of: date | None = None) -> Status:
     drawn = turnovers(session, accounts=["2004"], entry_kinds=["relending.drawn"], until=until)
     small = small_loan_codes()
     counts = session.execute(text(_COUNTS)).one()
+    all_claims = claims(session).values()
     return Status(
         as_of=until, business_date=peek(session), last_closed=closed,
         funds_contributed_fen=sum(funds.values()), funds_balance_fen=_balance(cash),
@@ -67,7 +69,8 @@ def status(session: Session, as_of: date | None = None) -> Status:
         enterprise_balance_fen=_balance({k: t for k, t in principal.items() if k[2] not in small}),
         households=counts.households, loans=counts.loans, loans_open=counts.open, loans_overdue=counts.overdue,
         loans_non_accrual=counts.non_accrual, overdue_principal_fen=counts.overdue_fen,
-        claims_paid_fen=counts.claims_paid, claims_recovered_fen=counts.claims_passed,
+        claims_paid_fen=sum(one.gov_fen for one in all_claims if one.paid_on),
+        claims_recovered_fen=sum(one.passed_fen for one in all_claims),
         solar_stations=counts.stations, solar_received_fen=counts.solar_received,
     )  # fmt: skip
 
@@ -82,8 +85,6 @@ _COUNTS = """
 SELECT (SELECT count(*) FROM registry.household) AS households, count(*) AS loans,
        count(*) FILTER (WHERE principal_fen > 0) AS open, count(*) FILTER (WHERE oldest_due IS NOT NULL) AS overdue,
        count(*) FILTER (WHERE state = 'non_accrual') AS non_accrual, coalesce(sum(overdue_fen), 0)::bigint AS overdue_fen,
-       (SELECT coalesce(sum(fen), 0)::bigint FROM guarantees.claim_event WHERE kind = 'paid') AS claims_paid,
-       (SELECT coalesce(sum(fen), 0)::bigint FROM guarantees.claim_event WHERE kind = 'passed') AS claims_passed,
        (SELECT count(*) FROM solar.station) AS stations,
        (SELECT coalesce(sum(coal_fen + subsidy_fen), 0)::bigint FROM solar.receipt) AS solar_received
   FROM loans.standing s WHERE known_to_seq IS NULL AND NOT EXISTS (

@@ -11,18 +11,30 @@ from sqlalchemy.orm import Session
 from guarantees import entries
 from guarantees.errors import ClaimRefused, NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.queries import Claim, available_fen, claim_numbered, claimed, claims, lock, pool_at
+from guarantees.queries import (
+    Claim,
+    Step,
+    available_fen,
+    claim_numbered,
+    claimed,
+    claims,
+    lock,
+    pool_at,
+    steps_of_claims,
+)
 from guarantees.tables import claim, claim_event, pool
-from ledger.books import Book
-from ledger.business_day import business_date_from
-from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, merged
+from ledger.books import Book, book_named
+from ledger.business_day import business_date, business_date_from
+from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, first_free, merged
 from ledger.money import yuan
 from ledger.posting import post_many, take_sequence
+from ledger.queries import free_reference
+from ledger.reversal import UNDONE, take_back
 from loans import servicing
 from loans.contract import Contract
 from loans.life import Life
 from loans.movements import PaidIn, RecoveredAfterWriteOff
-from loans.queries import contracts, horizon_now, lives
+from loans.queries import contracts, free_references, horizon_now, lives
 from loans.terms import StreamKind
 
 
@@ -55,10 +67,15 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
         raise NoPool(contract.county, bank)
     one = pool_at(session, contract.county, bank)
     lock(session, [one])
+    named = session.execute(
+        select(claim.c.loan_book_id, claim.c.loan_id).where(claim.c.book_id == one.book.id, claim.c.number == number)
+    ).one_or_none()
+    if named is not None and tuple(named) != contract.key:
+        raise ClaimRefused(number, "编号已用于另一笔借据")
     known = claim_numbered(session, one, number)
     if known is not None:
-        if (known.loan_book_id, known.loan_id) != contract.key:
-            raise ClaimRefused(number, "编号已用于另一笔借据")
+        if known.cancelled:
+            raise ClaimRefused(number, "已撤销，请用新编号申请")
         return known
     if claimed(session, *contract.key):
         raise ClaimRefused(number, f"借据 {contract.contract} 已申请过代偿")
@@ -67,12 +84,12 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     if past_due <= one.claim_after_days:
         raise ClaimRefused(number, f"借据 {contract.contract} 逾期 {past_due} 天，须超过 {one.claim_after_days} 天")
     basis = basis_fen(life)
-    session.execute(
-        insert(claim).values(
-            book_id=one.book.id, number=number, bank=one.bank, loan_book_id=contract.book_id, loan_id=contract.id,
-            basis_fen=basis, gov_fen=one.payout_fen(basis),
+    if named is None:
+        session.execute(
+            insert(claim).values(
+                book_id=one.book.id, number=number, bank=one.bank, loan_book_id=contract.book_id, loan_id=contract.id
+            )
         )
-    )  # fmt: skip
     _record(session, one, number, "filed", day, basis, actor)
     return claims(session)[(one.book.id, number)]
 
@@ -114,7 +131,7 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
     lines = entries.claim_paid(one.gov_fen, _dims(one.pool))
     _post(session, one.pool.book.code, one.number, "paid", day, "拨付代偿款", lines, actor)
     received = entries.payout_received(one.gov_fen, loan.dimensions)
-    _post(session, loan.book, one.number, "received", day, "收到风险补偿款", received, actor)
+    _post(session, loan.book, one.number, "paid", day, "收到风险补偿款", received, actor, kind="received")
 
 
 def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
@@ -148,7 +165,7 @@ def share_recoveries(session: Session, closing: date) -> int:
         if fen == 0:
             continue
         total += fen
-        _record(session, one.pool, one.number, "shared", closing, fen, "system", f"/{closing}")
+        _record(session, one.pool, one.number, f"shared/{closing}", closing, fen, "system")
         if not one.lost_fen:
             lines = entries.recovery_shared(fen, loans[key].dimensions)
             _post(session, loans[key].book, one.number, f"shared/{closing}", closing, "追偿款分成", lines, "system")
@@ -165,26 +182,23 @@ def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, a
     business_date_from(session, [day])
     if not reference:
         raise ClaimRefused(one.number, "划回须有流水号")
-    known = session.execute(
-        select(claim_event.c.value_date, claim_event.c.fen).where(
-            claim_event.c.book_id == one.pool.book.id, claim_event.c.reference == f"{one.number}/passed/{reference}"
-        )
-    ).one_or_none()
+    step = f"passed/{reference}"
+    known = next((taken for taken in _steps(session, one) if _is(taken, one, step)), None)
     if known is not None:
-        if tuple(known) != (day, fen):
+        if (known.value_date, known.fen) != (day, fen):
             raise ClaimRefused(one.number, f"流水号 {reference} 已用于另一笔划回")
         return False
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     due = one.shared_fen - one.passed_fen
     if not 0 < fen <= due:
         raise ClaimRefused(one.number, f"应划回 {yuan(due)} 元，申报 {yuan(fen)} 元")
-    _record(session, one.pool, one.number, "passed", day, fen, actor, f"/{reference}")
+    _record(session, one.pool, one.number, step, day, fen, actor)
     lines = entries.recovery_passed(fen, loan.dimensions)
-    _post(session, loan.book, one.number, f"passed/{reference}", day, "划回追偿款", lines, actor)
+    _post(session, loan.book, one.number, step, day, "划回追偿款", lines, actor)
     dims = _dims(one.pool)
     after_loss = fen - min(fen, max(0, one.gov_fen - one.lost_fen - one.passed_fen))
     got = [*entries.recovery_received(fen - after_loss, dims), *entries.recovered_after_loss(after_loss, dims)]
-    _post(session, one.pool.book.code, one.number, f"passed/{reference}", day, "收回代偿款", merged(got), actor)
+    _post(session, one.pool.book.code, one.number, step, day, "收回代偿款", merged(got), actor)
     return True
 
 
@@ -200,11 +214,32 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
         raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     lost = one.gov_fen - one.shared_fen
-    reference = f"{loan.contract}/written-off"
+    key = (loan.book_id, f"{loan.contract}/written-off")
+    reference = free_references(session, [key])[key]
     servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
     _record(session, one.pool, one.number, "lost", day, lost, actor)
     lines = entries.loss_confirmed(lost, _dims(one.pool))
     _post(session, one.pool.book.code, one.number, "lost", day, "核销代偿损失", lines, actor)
+
+
+def undo(session: Session, one: Claim, step: str, actor: str) -> None:
+    """Take the latest step of a claim back as if it had never been: its entries in red, and a write-off of the loan with it.
+
+    Raises:
+        ClaimRefused: the step was not taken, or another one after it.
+    """
+    today = business_date(session)
+    lock(session, [one.pool])
+    last = _steps(session, one)[-1]
+    if not _is(last, one, step):
+        raise ClaimRefused(one.number, "其后已有其他环节，不能撤销")
+    _record(session, one.pool, one.number, "undone", today, last.fen, actor, of=last.reference)
+    loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
+    if last.kind == "lost":
+        key = (loan.book_id, f"{loan.contract}/written-off")
+        servicing.undo(session, loan, free_references(session, [key])[key], last.value_date, actor)
+    for book in (one.pool.book, book_named(session, loan.book)):
+        take_back(session, book, f"claim/{one.number}/{step}", today, actor, UNDONE)
 
 
 def _pool_share(one: Claim, life: Life) -> int:
@@ -224,12 +259,26 @@ def _dims(one: Pool) -> Dimensions:
     return Dimensions(county=one.book.county, bank=one.bank)
 
 
-def _record(session: Session, one: Pool, number: str, kind: str, day: date, fen: int, actor: str, suffix: str = "") -> None:
+def _steps(session: Session, one: Claim) -> list[Step]:
+    return steps_of_claims(session)[(one.pool.book.id, one.number)]
+
+
+def _is(taken: Step, one: Claim, step: str) -> bool:
+    """Tell whether a step taken is the one so named, at whichever attempt."""
+    name = f"{one.number}/{step}"
+    return taken.reference == name or taken.reference.startswith(f"{name}~")
+
+
+def _record(session: Session, one: Pool, number: str, step: str, day: date, fen: int, actor: str, of: str = "") -> None:
+    """Record a step under its kind's name and what tells it from others of that kind; or that one (`of`) never was."""
+    mine = select(claim_event.c.reference).where(claim_event.c.book_id == one.book.id, claim_event.c.number == number)
+    undone = set(session.scalars(mine.where(claim_event.c.kind == "undone")))
+    reference = f"{of}/undone" if of else first_free(f"{number}/{step}", lambda taken: f"{taken}/undone" in undone)
     seq = take_sequence(session, {one.book.id: 1})[one.book.id]
     session.execute(
         insert(claim_event).values(
-            book_id=one.book.id, seq=seq, number=number, kind=kind, value_date=day, fen=fen,
-            reference=f"{number}/{kind}{suffix}", actor=actor,
+            book_id=one.book.id, seq=seq, number=number, kind=step.partition("/")[0], value_date=day, fen=fen,
+            reference=reference, actor=actor,
         )
     )  # fmt: skip
 
@@ -243,11 +292,13 @@ def _post(
     narration: str,
     lines: tuple[Posting, ...],
     actor: str,
+    kind: str = "",
 ) -> None:
     """Post one entry of a claim in one of its books; all entries of a step are linked by its event."""
     event = f"claim/{number}/{step}"
     entry = JournalEntry(
-        book=book, reference=event, kind=f"guarantees.{step.partition('/')[0]}", value_date=day,
+        book=book, reference=free_reference(session, book_named(session, book).id, event),
+        kind=f"guarantees.{kind or step.partition('/')[0]}", value_date=day,
         narration=f"{narration} {number}", postings=lines, event=event, maker=actor,
     )  # fmt: skip
     post_many(session, [entry])

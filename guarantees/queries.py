@@ -1,10 +1,13 @@
 """Questions to the pools: their terms, cash and load, and where claims stand."""
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 from sqlalchemy import select, text
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from guarantees import entries
@@ -13,6 +16,9 @@ from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import BookKind, books
 from ledger.queries import NOTHING, turnovers
+
+NEVER = 2**63 - 1
+"""A sequence that no book reaches."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +49,17 @@ class Claim:
         if self.paid_on:
             return "已代偿"
         return "批准" if self.approved_by else "申请"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of a claim that was taken and not undone; `reference` names it in the pool's book."""
+
+    reference: str
+    kind: str
+    value_date: date
+    fen: int
+    actor: str
 
 
 def pools(session: Session) -> dict[tuple[int, str], Pool]:
@@ -110,9 +127,11 @@ def covered(session: Session, closing: date | None = None) -> dict[tuple[str, st
         known = "s.known_from_seq <= a.closed_seq AND (s.known_to_seq IS NULL OR s.known_to_seq > a.closed_seq)"
     rows = session.execute(
         text(
-            "WITH paid AS MATERIALIZED (SELECT c.book_id, c.loan_book_id, c.loan_id, (SELECT e.seq FROM ledger.journal_entry e "
-            "  WHERE e.book_id = c.loan_book_id AND e.reference = 'claim/' || c.number || '/received') AS seq "
-            "  FROM guarantees.claim c) "
+            "WITH paid AS MATERIALIZED (SELECT p.book_id, p.loan_id, e.seq, coalesce(r.seq, :never) AS undone_seq "
+            "  FROM ledger.posting p JOIN ledger.journal_entry e USING (book_id, seq) LEFT JOIN ledger.journal_entry r "
+            "  ON r.book_id = e.book_id AND r.reverses_seq = e.seq WHERE p.account = :received "
+            "  AND p.book_id IN (SELECT id FROM ledger.book WHERE kind = 'LB') AND e.kind = 'guarantees.received' "
+            "  AND e.reverses_seq IS NULL) "
             "SELECT b.county, b.bank, sum(s.principal_fen)::bigint AS principal, "
             "sum(round(s.principal_fen * p.share_ppb::numeric / 1000000000))::bigint AS liability "
             "FROM loans.standing s JOIN ledger.book b ON b.id = s.book_id "
@@ -120,35 +139,50 @@ def covered(session: Session, closing: date | None = None) -> dict[tuple[str, st
             "JOIN ledger.book r ON r.kind = 'RCF' AND r.county = b.county "
             "JOIN guarantees.pool p ON p.book_id = r.id AND p.bank = b.bank "
             f"WHERE {known} AND s.product = ANY(:products) AND s.principal_fen > 0 AND NOT EXISTS (SELECT FROM paid "
-            "  WHERE paid.book_id = r.id AND paid.loan_book_id = s.book_id AND paid.loan_id = s.loan_id "
-            "  AND paid.seq <= coalesce(a.closed_seq, paid.seq)) "
+            "  WHERE paid.book_id = s.book_id AND paid.loan_id = s.loan_id AND paid.seq <= coalesce(a.closed_seq, :never - 1) "
+            "  AND paid.undone_seq > coalesce(a.closed_seq, :never - 1)) "
             "GROUP BY b.county, b.bank"
         ),
-        {"products": list(COVERED_PRODUCTS), "closing": closing},
+        {"products": list(COVERED_PRODUCTS), "closing": closing, "received": entries.RECEIVED, "never": NEVER},
     )
     return {(row.county, row.bank): (row.principal, row.liability) for row in rows}
 
 
-def claims(session: Session) -> dict[tuple[int, str], Claim]:
-    """Return all claims by (book id, number)."""
-    all_pools = pools(session)
-    happened: dict[tuple[int, str], list[tuple[str, date, int, str]]] = {}
-    for row in session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)):
-        happened.setdefault((row.book_id, row.number), []).append((row.kind, row.value_date, row.fen, row.actor))
-    found = {}
-    for row in session.execute(select(claim).order_by(claim.c.book_id, claim.c.number)):
-        events = happened.get((row.book_id, row.number), [])
-        sums = dict.fromkeys(("shared", "passed", "lost"), 0)
-        for kind, _, fen, _ in events:
-            if kind in sums:
-                sums[kind] += fen
-        found[(row.book_id, row.number)] = Claim(
-            pool=all_pools[(row.book_id, row.bank)], number=row.number, loan_book_id=row.loan_book_id, loan_id=row.loan_id,
-            basis_fen=row.basis_fen, gov_fen=row.gov_fen,
-            filed_by=next((actor for kind, _, _, actor in events if kind == "filed"), ""),
-            approved_by=next((actor for kind, _, _, actor in events if kind == "approved"), None),
-            paid_on=next((day for kind, day, _, _ in events if kind == "paid"), None),
-            cancelled=any(kind == "cancelled" for kind, *_ in events),
-            shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"],
-        )  # fmt: skip
+def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:
+    """Return the steps of every claim in the order in which they were taken, by (book id, number)."""
+    rows = session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)).all()
+    undone = {(row.book_id, row.reference) for row in rows if row.kind == "undone"}
+    found: dict[tuple[int, str], list[Step]] = {}
+    for row in rows:
+        if row.kind != "undone" and (row.book_id, f"{row.reference}/undone") not in undone:
+            taken = Step(row.reference, row.kind, row.value_date, row.fen, row.actor)
+            found.setdefault((row.book_id, row.number), []).append(taken)
     return found
+
+
+def claims(session: Session) -> dict[tuple[int, str], Claim]:
+    """Return all claims by (book id, number), those whose filing was undone left out."""
+    all_pools = pools(session)
+    taken = steps_of_claims(session)
+    rows = session.execute(select(claim).order_by(claim.c.book_id, claim.c.number))
+    return {
+        (row.book_id, row.number): _claim(all_pools[(row.book_id, row.bank)], row, taken[(row.book_id, row.number)])
+        for row in rows
+        if (row.book_id, row.number) in taken
+    }
+
+
+def _claim(one: Pool, row: Row[Any], steps: Sequence[Step]) -> Claim:
+    """Fold a claim's steps; the first of them filed it."""
+    first: dict[str, Step] = {}
+    sums: Counter[str] = Counter()
+    for step in steps:
+        first.setdefault(step.kind, step)
+        sums[step.kind] += step.fen
+    return Claim(
+        pool=one, number=row.number, loan_book_id=row.loan_book_id, loan_id=row.loan_id, basis_fen=first["filed"].fen,
+        gov_fen=one.payout_fen(first["filed"].fen), filed_by=first["filed"].actor,
+        approved_by=first["approved"].actor if "approved" in first else None,
+        paid_on=first["paid"].value_date if "paid" in first else None, cancelled="cancelled" in first,
+        shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"],
+    )  # fmt: skip

@@ -38,8 +38,6 @@ claim = Table(
     Column("bank", Text, nullable=False),
     Column("loan_book_id", BigInteger, nullable=False),
     Column("loan_id", BigInteger, nullable=False),
-    Column("basis_fen", BigInteger, nullable=False),
-    Column("gov_fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("book_id", "number"),
     Index(None, "book_id", "loan_book_id", "loan_id"),
     ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),

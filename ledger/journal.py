@@ -7,7 +7,7 @@ they name loans and codes, never people.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
 from enum import StrEnum
@@ -125,3 +125,12 @@ def journal_text(entry: JournalEntry) -> str:
         indent, word = ("  ", "Dr") if p.side is Side.DEBIT else ("    ", "Cr")
         lines.append(f"{indent}{word} {p.account} {decimal_yuan(p.fen)}")
     return "\n".join(lines)
+
+
+def first_free(reference: str, is_undone: Callable[[str], object]) -> str:
+    """Return the first of R, R~2, R~3 … whose booking was not undone: what something is booked under, or is to be."""
+    free, number = reference, 1
+    while is_undone(free):
+        number += 1
+        free = f"{reference}~{number}"
+    return free

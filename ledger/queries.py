@@ -1,6 +1,6 @@
 """Questions to the journal: balances and turnovers as of a value date or a sequence, entries, and trial balances."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -175,13 +175,33 @@ def entries(session: Session, book_id: int, since_seq: int = 0, limit: int | Non
 
 def free_reference(session: Session, book_id: int, reference: str) -> str:
     """Return the reference, or, where its entry was reversed in red, the next one to post the like under."""
-    free, number = reference, 1
-    while session.scalar(
-        select(journal_entry.c.seq).where(journal_entry.c.book_id == book_id, journal_entry.c.reference == f"reversal/{free}")
-    ):
+    return free_references(session, [(book_id, reference)])[(book_id, reference)]
+
+
+def free_references(session: Session, keys: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """Return what to post under, by (book id, reference): the reference, or, where it was reversed in red, the next one."""
+    free = {key: key[1] for key in keys}
+    asked, number = list(free), 1
+    while asked:
+        found = session.execute(
+            text(
+                "SELECT k.book_id, k.reference FROM unnest(CAST(:books AS bigint[]), CAST(:references AS text[])) "
+                "AS k (book_id, reference) JOIN ledger.journal_entry e "
+                "ON e.book_id = k.book_id AND e.reference = 'reversal/' || k.reference"
+            ),
+            {"books": [book_id for book_id, _ in asked], "references": [free[key] for key in asked]},
+        )
+        reversed_ = {(row.book_id, row.reference) for row in found}
+        asked = [key for key in asked if (key[0], free[key]) in reversed_]
         number += 1
-        free = f"{reference}~{number}"
+        free.update({key: f"{key[1]}~{number}" for key in asked})
     return free
+
+
+def is_posted(session: Session, book_id: int, reference: str) -> bool:
+    """Tell whether a reference names an entry of the book."""
+    named = select(journal_entry.c.seq).where(journal_entry.c.book_id == book_id, journal_entry.c.reference == reference)
+    return session.scalar(named) is not None
 
 
 def entry_referenced(session: Session, book_id: int, reference: str) -> StoredEntry:

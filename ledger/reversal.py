@@ -6,13 +6,17 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ledger import audit
-from ledger.books import book_named
+from ledger.books import Book, book_named
 from ledger.entries import reversed_in_red
 from ledger.errors import AlreadyReversed, ReversalOfReversal
 from ledger.journal import BookCode
+from ledger.periods import posting_date
 from ledger.posting import Posted, post
-from ledger.queries import entry_referenced
+from ledger.queries import entry_referenced, free_reference, is_posted
 from ledger.tables import journal_entry
+
+UNDONE = "撤销导入"
+"""Why an entry is reversed when the file that brought it is undone."""
 
 
 def reverse(session: Session, book: BookCode, reference: str, value_date: date, actor: str, reason: str) -> Posted:
@@ -36,3 +40,11 @@ def reverse(session: Session, book: BookCode, reference: str, value_date: date, 
     posted = post(session, reversed_in_red(original, value_date, actor, reason))
     audit.record(session, actor, "reversed", f"{book}/{reference}", {"reason": reason, "seq": posted.seq})
     return posted
+
+
+def take_back(session: Session, book: Book, reference: str, today: date, actor: str, reason: str) -> None:
+    """Reverse what now stands under a reference, if anything does: in its own month if that is open, else today."""
+    latest = free_reference(session, book.id, reference)
+    if is_posted(session, book.id, latest):
+        day = entry_referenced(session, book.id, latest).entry.value_date
+        reverse(session, book.code, latest, posting_date(session, book.id, day, today), actor, reason)

@@ -4,7 +4,7 @@ A draw's interest is a pure function of its facts; the night posts target less p
 on the day after (domain.md 2, E7).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import lru_cache
@@ -13,15 +13,15 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
-from ledger.business_day import business_date_from
+from ledger.business_day import business_date, business_date_from
 from ledger.calendar import DAY, add_months
-from ledger.journal import Dimensions, JournalEntry, merged
+from ledger.journal import Dimensions, JournalEntry, first_free, merged
 from ledger.money import round_half_up
 from ledger.posting import post_many, take_sequence
-from ledger.queries import turnovers
+from ledger.queries import NOTHING, free_reference, turnovers
+from ledger.reversal import UNDONE, take_back
 from loans import entries
 from loans.errors import RelendingRefused
-from loans.tables import draw as draw_table
 from loans.tables import draw_event
 from loans.terms import interest_fen, settlement_days
 from registry.reference import rural_banks
@@ -45,6 +45,11 @@ class Draw:
     extensions: tuple[date, ...] = ()
     repaid_on: date | None = None
     reported_on: date | None = None  # the business date on which it came into the books
+
+    @property
+    def agreed(self) -> tuple[int, int, date, date]:
+        """What it was drawn under."""
+        return self.fen, self.rate_ppb, self.drawn_on, self.due_on
 
     @property
     def ends_on(self) -> date:
@@ -86,28 +91,29 @@ def payable(draw: Draw, closing: date) -> int:
 
 
 def draws(session: Session) -> list[Draw]:
-    """Return all draws with what became of them."""
+    """Return all draws with what became of them, those that were undone left out."""
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
-    found = {
-        (row.book_id, row.number): Draw(
-            book=mine[row.book_id],
-            number=row.number,
-            fen=row.fen,
-            rate_ppb=row.rate_ppb,
-            drawn_on=row.drawn_on,
-            due_on=row.due_on,
-        )
-        for row in session.execute(select(draw_table).order_by(draw_table.c.book_id, draw_table.c.drawn_on, draw_table.c.number))
-    }
-    for row in session.execute(select(draw_event).order_by(draw_event.c.book_id, draw_event.c.seq)):
+    rows = session.execute(select(draw_event).order_by(draw_event.c.book_id, draw_event.c.seq)).all()
+    undone = {(row.book_id, row.body["of"]) for row in rows if row.kind == "undone"}
+    found: dict[tuple[int, str], Draw] = {}
+    for row in rows:
         key = (row.book_id, row.number)
-        if row.kind == "extended":
-            found[key] = replace(found[key], extensions=(*found[key].extensions, date.fromisoformat(row.body["due_on"])))
-        elif row.kind == "repaid":
-            found[key] = replace(found[key], repaid_on=row.value_date)
-        else:
-            found[key] = replace(found[key], reported_on=date.fromisoformat(row.body.get("reported_on", f"{row.value_date}")))
-    return list(found.values())
+        if (row.book_id, row.reference) in undone:
+            continue
+        match row.kind:
+            case "drawn":
+                found[key] = Draw(
+                    book=mine[row.book_id], number=row.number, fen=row.body["fen"], rate_ppb=row.body["rate_ppb"],
+                    drawn_on=row.value_date, due_on=date.fromisoformat(row.body["due_on"]),
+                    reported_on=date.fromisoformat(row.body["reported_on"]),
+                )  # fmt: skip
+            case "extended":
+                found[key] = replace(found[key], extensions=(*found[key].extensions, date.fromisoformat(row.body["due_on"])))
+            case "repaid":
+                found[key] = replace(found[key], repaid_on=row.value_date)
+            case _:
+                pass
+    return sorted(found.values(), key=lambda one: (one.book.id, one.drawn_on, one.number))
 
 
 def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
@@ -123,36 +129,22 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
     fresh: list[Draw] = []
     for one in wanted:
         if (one.book.id, one.number) in known:
-            stored = known[(one.book.id, one.number)]
-            if (stored.fen, stored.rate_ppb, stored.drawn_on, stored.due_on) != (
-                one.fen,
-                one.rate_ppb,
-                one.drawn_on,
-                one.due_on,
-            ):
+            if known[(one.book.id, one.number)].agreed != one.agreed:
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
         _require_allowed(one, rural, today)
         known[(one.book.id, one.number)] = one
         fresh.append(one)
     for one in fresh:
-        session.execute(
-            insert(draw_table).values(
-                book_id=one.book.id,
-                number=one.number,
-                fen=one.fen,
-                rate_ppb=one.rate_ppb,
-                drawn_on=one.drawn_on,
-                due_on=one.due_on,
-            )
-        )
-        _record(session, one, "drawn", one.drawn_on, {"fen": one.fen, "reported_on": today.isoformat()})
+        facts = {"fen": one.fen, "rate_ppb": one.rate_ppb, "due_on": one.due_on.isoformat(), "reported_on": today.isoformat()}
+        _record(session, one, "drawn", one.drawn_on, facts)
     post_many(
         session,
         [
             JournalEntry(
-                book=one.book.code, reference=f"relending/{one.number}/drawn", kind="relending.drawn", value_date=one.drawn_on,
-                narration=f"借入扶贫再贷款 {one.number}", postings=entries.relending_drawn(one.fen, _dims(one)), maker=actor,
+                book=one.book.code, reference=free_reference(session, one.book.id, f"relending/{one.number}/drawn"),
+                kind="relending.drawn", value_date=one.drawn_on, narration=f"借入扶贫再贷款 {one.number}",
+                postings=entries.relending_drawn(one.fen, _dims(one)), maker=actor,
             )
             for one in fresh
         ],
@@ -183,9 +175,41 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
     return replace(one, extensions=(*one.extensions, due_on))
 
 
+def undo_draw(session: Session, one: Draw, actor: str) -> None:
+    """Take a draw back as if it had never been: its entry and its accrued interest in red; the number is free again.
+
+    Raises:
+        RelendingRefused: it was extended or repaid, or interest on it was paid.
+    """
+    today = business_date(session)
+    if one.extensions or one.repaid_on:
+        raise RelendingRefused(one.number, "已展期或已归还，不能撤销")
+    if any(_paid_on(one, period) < today for period in interest_periods(one)):
+        raise RelendingRefused(one.number, "已支付利息，不能撤销")
+    reference = _record_undone(session, one, "drawn", today, actor)
+    take_back(session, one.book, f"relending/{one.number}/drawn", today, actor, UNDONE)
+    left = [other for other in draws(session) if other.book.id == one.book.id]
+    _accrue(session, {one.book.id: one.book}, left, today - DAY, today, f"relending/{reference}")
+
+
+def undo_extension(session: Session, one: Draw, due_on: date, actor: str) -> Draw:
+    """Take the last extension of a draw back; return the draw without it.
+
+    Raises:
+        RelendingRefused: another one came later, or the draw would have been due already.
+    """
+    today = business_date(session)
+    without = replace(one, extensions=one.extensions[:-1])
+    if one.extensions[-1:] != (due_on,) or one.repaid_on:
+        raise RelendingRefused(one.number, f"至 {due_on} 的展期之后已有业务，不能撤销")
+    if without.ends_on < today:
+        raise RelendingRefused(one.number, f"原到期日 {without.ends_on} 已过，展期不能撤销")
+    _record_undone(session, one, f"extended/{due_on}", today, actor)
+    return without
+
+
 def night(session: Session, closing: date) -> int:
     """Accrue all draws' interest by difference, pay what was settled yesterday, repay draws that are due; return fen accrued."""
-    accrued = 0
     made: list[JournalEntry] = []
     all_draws = draws(session)
     for one in all_draws:
@@ -199,26 +223,34 @@ def night(session: Session, closing: date) -> int:
                 )
             )  # fmt: skip
     post_many(session, made)
-    mine = {one.book.id: one.book for one in all_draws}
-    by_book: dict[int, int] = {}
-    for one in all_draws:
-        by_book[one.book.id] = by_book.get(one.book.id, 0) + payable(one, closing)
+    mine = {book.id: book for book in books(session, BookKind.LOANS)}
+    return _accrue(session, mine, all_draws, closing, closing, f"night/relending/{closing}")
+
+
+def _accrue(
+    session: Session, mine: Mapping[int, Book], of: Sequence[Draw], closing: date, value_date: date, reference: str
+) -> int:
+    """Bring each book's 2231 to the interest of its draws at a close, by difference; return the fen accrued."""
     held = turnovers(session, books=list(mine), accounts=[entries.INTEREST_PAYABLE])
-    made = []
-    for book_id, target in sorted(by_book.items()):
-        found = held.get((book_id, entries.INTEREST_PAYABLE))
-        fen = target + (found.balance_fen if found else 0)
-        if fen:
-            accrued += fen
-            made.append(
-                JournalEntry(
-                    book=mine[book_id].code, reference=f"night/relending/{closing}", kind="relending.accrued", value_date=closing,
-                    narration=f"{closing:%Y-%m-%d} 计提再贷款利息",
-                    postings=entries.relending_interest_accrued(fen, Dimensions(bank=mine[book_id].bank)),
-                )
-            )  # fmt: skip
-    post_many(session, made)
-    return accrued
+    owed = dict.fromkeys(mine, 0)
+    for one in of:
+        owed[one.book.id] += payable(one, closing)
+    accrued = {
+        book_id: fen + held.get((book_id, entries.INTEREST_PAYABLE), NOTHING).balance_fen for book_id, fen in sorted(owed.items())
+    }
+    post_many(
+        session,
+        [
+            JournalEntry(
+                book=mine[book_id].code, reference=reference, kind="relending.accrued", value_date=value_date,
+                narration=f"{closing:%Y-%m-%d} 计提再贷款利息",
+                postings=entries.relending_interest_accrued(fen, Dimensions(bank=mine[book_id].bank)),
+            )
+            for book_id, fen in accrued.items()
+            if fen
+        ],
+    )  # fmt: skip
+    return sum(accrued.values())
 
 
 def _payments(one: Draw, closing: date) -> list[JournalEntry]:
@@ -232,8 +264,12 @@ def _payments(one: Draw, closing: date) -> list[JournalEntry]:
             postings=merged(entries.relending_interest_paid(period.fen, _dims(one))),
         )
         for period in interest_periods(one)
-        if max(period.end, one.reported_on or period.end) == closing and period.fen
+        if _paid_on(one, period) == closing and period.fen
     ]  # fmt: skip
+
+
+def _paid_on(one: Draw, period: DrawInterest) -> date:
+    return max(period.end, one.reported_on or period.end)
 
 
 def _require_allowed(one: Draw, rural: set[str], today: date) -> None:
@@ -256,8 +292,26 @@ def _dims(one: Draw) -> Dimensions:
 
 
 def _record(session: Session, one: Draw, kind: str, day: date, body: dict[str, object]) -> None:
+    step = kind if kind != "extended" else f"extended/{body['due_on']}"
+    _insert(session, one, kind, day, _in_effect(session, one, step), body)
+
+
+def _record_undone(session: Session, one: Draw, step: str, day: date, actor: str) -> str:
+    """Record that a step never was; return the record's reference."""
+    of = _in_effect(session, one, step)
+    _insert(session, one, "undone", day, f"{of}/undone", {"of": of, "actor": actor})
+    return f"{of}/undone"
+
+
+def _in_effect(session: Session, one: Draw, step: str) -> str:
+    """Return the first reference of a step that was not undone: what it is booked under, or is to be."""
+    mine = select(draw_event.c.reference).where(draw_event.c.book_id == one.book.id, draw_event.c.number == one.number)
+    undone = set(session.scalars(mine.where(draw_event.c.kind == "undone")))
+    return first_free(f"{one.number}/{step}", lambda reference: f"{reference}/undone" in undone)
+
+
+def _insert(session: Session, one: Draw, kind: str, day: date, reference: str, body: dict[str, object]) -> None:
     seq = take_sequence(session, {one.book.id: 1})[one.book.id]
-    reference = f"{one.number}/{kind}" if kind != "extended" else f"{one.number}/extended/{body['due_on']}"
     session.execute(
         insert(draw_event).values(
             book_id=one.book.id, seq=seq, number=one.number, kind=kind, value_date=day, reference=reference, body=body

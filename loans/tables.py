@@ -233,20 +233,6 @@ accrual_figure = Table(
     schema="loans",
 )
 
-draw = Table(
-    "draw",
-    metadata,
-    Column("book_id", BigInteger, nullable=False),
-    Column("number", Text, nullable=False),
-    Column("fen", BigInteger, nullable=False),
-    Column("rate_ppb", BigInteger, nullable=False),
-    Column("drawn_on", Date, nullable=False),
-    Column("due_on", Date, nullable=False),
-    PrimaryKeyConstraint("book_id", "number"),
-    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
-    schema="loans",
-)
-
 draw_event = Table(
     "draw_event",
     metadata,
@@ -259,6 +245,6 @@ draw_event = Table(
     Column("body", JSONB, nullable=False),
     PrimaryKeyConstraint("book_id", "seq"),
     UniqueConstraint("book_id", "reference"),
-    ForeignKeyConstraint(["book_id", "number"], ["loans.draw.book_id", "loans.draw.number"]),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     schema="loans",
 )

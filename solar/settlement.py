@@ -8,14 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
-from sqlalchemy import insert, select, text, tuple_
+from sqlalchemy import delete, insert, select, text, tuple_
+from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from ledger.business_day import business_date_from
+from ledger.business_day import business_date, business_date_from
 from ledger.journal import Dimensions, JournalEntry
 from ledger.money import split_in_two
 from ledger.posting import post_many
+from ledger.queries import free_references
+from ledger.reversal import UNDONE, take_back
 from loans import servicing
 from loans.events import Repaid
 from loans.queries import contracts
@@ -132,20 +136,50 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
     return [one for one, _ in fresh]
 
 
+def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str) -> None:
+    """Take cash (meter, serial number) back as if it had never come: its entry in red, its record gone.
+
+    Raises:
+        SettlementRefused: the loan's share has left for the bank.
+    """
+    today = business_date(session)
+    known = stations(session, {meter for meter, _ in keys})
+    for meter, reference in keys:
+        one = known[meter]
+        where = (receipt.c.book_id == one.book.id) & (receipt.c.meter == meter) & (receipt.c.reference == reference)
+        session.execute(delete(receipt).where(where))
+        take_back(session, one.book, f"solar/{meter}/received/{reference}", today, actor, UNDONE)
+    swept = _to_sweep(session, "<")
+    _require(not swept, min((row.meter for row in swept), default=""), "到账已划转还贷，不能撤销")
+
+
+def undo_readings(session: Session, keys: Sequence[tuple[str, date]], actor: str) -> None:
+    """Take readings (meter, month) back as if they had never been.
+
+    Raises:
+        SettlementRefused: cash has come for one of them.
+    """
+    today = business_date(session)
+    known = stations(session, {meter for meter, _ in keys})
+    for meter, month in keys:
+        one = known[meter]
+        paid = select(receipt.c.reference).where(
+            receipt.c.book_id == one.book.id, receipt.c.meter == meter, receipt.c.month == month
+        )
+        _require(session.scalar(paid.limit(1)) is None, meter, f"{month:%Y-%m} 已有到账，不能撤销")
+        session.execute(
+            delete(reading).where(reading.c.book_id == one.book.id, reading.c.meter == meter, reading.c.month == month)
+        )
+        take_back(session, one.book, f"solar/{meter}/{month:%Y-%m}/generated", today, actor, UNDONE)
+
+
 def sweep_into_loans(session: Session, closing: date) -> int:
     """In the night: send what is held for each loan to its bank: dues, accrued interest, then the next instalments.
 
     Income of a sunny month is paid ahead, so that the instalments of dark ones are settled when they fall due (E8,
     without shortfall). Returns the fen swept.
     """
-    rows = session.execute(
-        text(
-            "SELECT r.book_id, r.meter, sum(r.loan_fen)::bigint - coalesce((SELECT sum(s.fen) FROM solar.sweep s "
-            "WHERE s.book_id = r.book_id AND s.meter = r.meter), 0)::bigint AS fen "
-            "FROM solar.receipt r GROUP BY r.book_id, r.meter HAVING sum(r.loan_fen) > coalesce((SELECT sum(s.fen) "
-            "FROM solar.sweep s WHERE s.book_id = r.book_id AND s.meter = r.meter), 0) ORDER BY r.book_id, r.meter"
-        )
-    ).all()
+    rows = _to_sweep(session, ">")
     if not rows:
         return 0
     known = stations(session, [row.meter for row in rows])
@@ -167,6 +201,18 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     return int(sum(row.fen for row in rows))
 
 
+def _to_sweep(session: Session, more_or_less: str) -> Sequence[Row[Any]]:
+    """Return the stations whose loan shares received are more (>) or less (<) than what was swept, and by how much."""
+    return session.execute(
+        text(
+            "SELECT book_id, meter, coalesce(r.fen, 0) - coalesce(w.fen, 0) AS fen FROM "
+            "(SELECT book_id, meter, sum(loan_fen)::bigint AS fen FROM solar.receipt GROUP BY book_id, meter) AS r "
+            "FULL JOIN (SELECT book_id, meter, sum(fen)::bigint AS fen FROM solar.sweep GROUP BY book_id, meter) AS w "
+            f"USING (book_id, meter) WHERE coalesce(r.fen, 0) {more_or_less} coalesce(w.fen, 0) ORDER BY book_id, meter"
+        )
+    ).all()
+
+
 def _open(session: Session, known: dict[str, Station]) -> dict[tuple[str, date], tuple[int, int]]:
     """Return what is still due, (coal part, subsidy part) in fen, by meter and month."""
     due = {
@@ -185,12 +231,14 @@ def _post(
     made: Sequence[tuple[str, str, str, date, str, entries.Lines]],
 ) -> None:
     """Post (meter, reference, kind, value date, narration, lines) for each station in its county's book."""
+    free = free_references(session, ((known[meter].book.id, f"solar/{meter}/{reference}") for meter, reference, *_ in made))
     post_many(
         session,
         [
             JournalEntry(
-                book=known[meter].book.code, reference=f"solar/{meter}/{reference}", kind=f"solar.{kind}",
-                value_date=value_date, narration=f"{narration} {meter}", postings=lines, event=f"solar/{meter}/{reference}",
+                book=known[meter].book.code, reference=free[(known[meter].book.id, f"solar/{meter}/{reference}")],
+                kind=f"solar.{kind}", value_date=value_date, narration=f"{narration} {meter}", postings=lines,
+                event=f"solar/{meter}/{reference}",
             )
             for meter, reference, kind, value_date, narration, lines in made
             if lines

@@ -1,12 +1,16 @@
 """Migrations: from nothing to the declared schema, once, as the owner; and the schema's own rules."""
 
+from datetime import date
+
 import pytest
 from conftest import fresh_database
 from sqlalchemy import create_engine, text
+from sqlalchemy.exc import DBAPIError
 
 from app import migrate as migrations
-from ledger.db import APP_ROLE, OWNER_ROLE, SCHEMAS, engine_as, ensure_roles
+from ledger.db import APP_ROLE, OWNER_ROLE, SCHEMAS, engine_as, ensure_roles, unit_of_work
 from ledger.errors import RolesMissing
+from loans import relending
 
 
 def test_the_schema_is_what_the_tables_declare(server_url: str) -> None:
@@ -14,6 +18,32 @@ def test_the_schema_is_what_the_tables_declare(server_url: str) -> None:
     assert migrations.migrate(address) == (None, migrations.newest())
     assert migrations.migrate(address) == (migrations.newest(), migrations.newest())
     migrations.check(address)
+
+
+def test_draws_booked_before_their_events_held_their_facts_keep_them(server_url: str) -> None:
+    address = fresh_database(server_url, "migrated")
+    migrations.migrate(address, "0002")
+    owner = create_engine(address)
+    with owner.begin() as connection:
+        for statement in (
+            "INSERT INTO ledger.book (id, code, kind, name, county, bank, chart) "
+            "VALUES (1, 'LB-371621-HMRCB', 'LB', '备查账', '371621', 'HMRCB', 'loan-2016')",
+            "INSERT INTO loans.draw VALUES (1, 'Z1', 100000000, 17500000, '2017-01-01', '2018-01-01')",
+            "INSERT INTO loans.draw_event VALUES (1, 1, 'Z1', 'drawn', '2017-01-01', 'Z1/drawn', '{\"fen\": 100000000}')",
+            "INSERT INTO loans.draw_event VALUES (1, 2, 'Z1', 'extended', '2017-12-01', 'Z1/extended/2018-06-01', "
+            '\'{"due_on": "2018-06-01"}\')',
+        ):
+            connection.execute(text(statement))
+    owner.dispose()
+    migrations.migrate(address)
+    engine = engine_as(address, APP_ROLE)
+    with unit_of_work(engine) as session:
+        (one,) = relending.draws(session)
+    assert one.agreed == (100_000_000, 17_500_000, date(2017, 1, 1), date(2018, 1, 1))
+    assert (one.reported_on, one.ends_on) == (date(2017, 1, 1), date(2018, 6, 1))
+    with engine.connect() as connection, pytest.raises(DBAPIError):
+        connection.execute(text("DELETE FROM loans.draw_event"))
+    engine.dispose()
 
 
 def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:

@@ -1,13 +1,13 @@
 """Backing (资金、再贷款、光伏、代偿): files of what stands behind the loans become business, and are undone where they can be."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import date
-from typing import NoReturn
 
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 import guarantees.claims
+import guarantees.queries
 from app.imports.batch import Desk, ImportRefused, Made
 from app.imports.cells import Record
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, DAY, SERIAL, Lookup
@@ -15,6 +15,7 @@ from guarantees import funds
 from guarantees.queries import Claim, claim_numbered, pool_at
 from ledger.books import BookKind, book_named
 from ledger.journal import BookCode
+from ledger.reversal import UNDONE
 from loans import relending as draws
 from loans.contract import Contract
 from loans.errors import UnknownLoan
@@ -42,7 +43,7 @@ def undo_fund_receipts(session: Session, desk: Desk, made: Made) -> None:
     """Reverse receipts in red, book by book."""
     for code in sorted({m["book"] for m in made}):
         references = [(m["reference"], date.fromisoformat(m["day"])) for m in made if m["book"] == code]
-        funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, "撤销导入")
+        funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, UNDONE)
 
 
 def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -67,6 +68,17 @@ def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             if known[key] != before:
                 made.append({"book": before.book.code, "number": before.number, "due_on": r["到期日"].isoformat()})
     return made
+
+
+def undo_relending(session: Session, desk: Desk, made: Made) -> None:
+    """Take extensions and draws back, newest first."""
+    known = {(one.book.code, one.number): one for one in draws.draws(session)}
+    for m in reversed(made):
+        key = (BookCode(m["book"]), m["number"])
+        if "due_on" in m:
+            known[key] = draws.undo_extension(session, known[key], date.fromisoformat(m["due_on"]), desk.actor)
+        else:
+            draws.undo_draw(session, known[key], desk.actor)
 
 
 def stations(session: Session, _: Desk, records: Sequence[Record]) -> Made:
@@ -112,25 +124,35 @@ def settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     ]  # fmt: skip
     fresh = settlement.read(session, readings)
     cash = settlement.receive(session, [receipt for r in records if (receipt := _receipt(r)) is not None])
-    keys = dict.fromkeys([*((one.meter, one.month) for one in fresh), *((one.meter, one.month) for one in cash)])
-    return [{"meter": meter, "month": month.isoformat()} for meter, month in keys]
+    return [
+        *({"meter": one.meter, "month": one.month.isoformat()} for one in fresh),
+        *({"meter": one.meter, "reference": one.reference} for one in cash),
+    ]
+
+
+def undo_settlements(session: Session, desk: Desk, made: Made) -> None:
+    """Take cash back, then readings."""
+    settlement.undo_receipts(session, [(m["meter"], m["reference"]) for m in made if "reference" in m], desk.actor)
+    readings = [(m["meter"], date.fromisoformat(m["month"])) for m in made if "month" in m]
+    settlement.undo_readings(session, readings, desk.actor)
 
 
 def claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     """Take claims one step on, in the order of the file."""
     look = Lookup(session, records)
-    return [
-        {"claim": r["代偿编号"], "step": r["环节"]} for r in records if _take_step(session, look.contract(r, r[DAY]), r)
-    ]  # fmt: skip
+    made: Made = []
+    for r in records:
+        one = _take_step(session, look.contract(r, r[DAY]), r)
+        if one is not None:
+            made.append({"book_id": one.pool.book.id, "claim": one.number, "step": _step(r)})
+    return made
 
 
-def not_as_a_whole(what: str) -> Callable[[Session, Desk, Made], NoReturn]:
-    """Return an undo that refuses: what the batch made has moved other books since."""
-
-    def refuse(_: Session, __: Desk, ___: Made) -> NoReturn:
-        raise ImportRefused(f"{what}一经登记即影响其他账套，不能整批撤销，请逐笔更正")
-
-    return refuse
+def undo_claims(session: Session, desk: Desk, made: Made) -> None:
+    """Take claims back step by step, newest first."""
+    for m in reversed(made):
+        one = guarantees.queries.claims(session)[(m["book_id"], m["claim"])]
+        guarantees.claims.undo(session, one, m["step"], desk.actor)
 
 
 def _receipt(r: Record) -> settlement.Receipt | None:
@@ -150,13 +172,21 @@ def _receipt(r: Record) -> settlement.Receipt | None:
     )
 
 
-def _take_step(session: Session, contract: Contract, r: Record) -> bool:
-    """Take one step of a claim; tell whether it is new."""
+_STEPS = {"file": "filed", "approve": "approved", "pay": "paid", "cancel": "cancelled", "write_off": "lost"}
+
+
+def _step(r: Record) -> str:
+    """Return the step that a row takes, as the claim's own record calls it."""
+    return f"passed/{r[SERIAL]}" if r["环节"] == "pass" else _STEPS[r["环节"]]
+
+
+def _take_step(session: Session, contract: Contract, r: Record) -> Claim | None:
+    """Take one step of a claim; return the claim if the step is new."""
     day, actor = r[DAY], r["经办人"]
     one = _claim(session, contract, r["代偿编号"])
     if r["环节"] == "file":
-        guarantees.claims.file(session, contract, r["代偿编号"], day, actor)
-        return one is None
+        filed = guarantees.claims.file(session, contract, r["代偿编号"], day, actor)
+        return filed if one is None else None
     if one is None or (one.loan_book_id, one.loan_id) != contract.key:
         raise UnknownLoan(f"{r[CONTRACT]} 的代偿 {r['代偿编号']}")
     match r["环节"]:
@@ -167,10 +197,10 @@ def _take_step(session: Session, contract: Contract, r: Record) -> bool:
         case "cancel":
             guarantees.claims.cancel(session, one, day, actor)
         case "pass":
-            return guarantees.claims.pass_on(session, one, r[SERIAL] or "", day, r[AMOUNT] or 0, actor)
+            return one if guarantees.claims.pass_on(session, one, r[SERIAL] or "", day, r[AMOUNT] or 0, actor) else None
         case _:
             guarantees.claims.write_off(session, one, day, actor)
-    return True
+    return one
 
 
 def _claim(session: Session, contract: Contract, number: str) -> Claim | None:

@@ -73,7 +73,7 @@ _ALL = (
     ),
     Importer(
         kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "借款日"),
-        apply=backing.relending, undo=backing.not_as_a_whole("再贷款"),
+        apply=backing.relending, undo=backing.undo_relending,
         columns=(
             *_PLACE, Column("借款编号", text_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
             Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
@@ -90,7 +90,7 @@ _ALL = (
     ),
     Importer(
         kind="solar-settlements", title="光伏结算", unique=("电表号", "月份", SERIAL),
-        apply=backing.settlements, undo=backing.not_as_a_whole("光伏结算"),
+        apply=backing.settlements, undo=backing.undo_settlements,
         columns=(
             Column("电表号", text_cell), Column("月份", month_cell), Column("上网电量(kWh)", number_cell),
             Column("标杆电费(元)", zero_or_more_fen_cell), Column("国家补贴(元)", zero_or_more_fen_cell),
@@ -101,7 +101,7 @@ _ALL = (
     ),
     Importer(
         kind="claims", title="代偿", unique=(COUNTY, BANK, "代偿编号", "环节", SERIAL),
-        apply=backing.claims, undo=backing.not_as_a_whole("代偿"),
+        apply=backing.claims, undo=backing.undo_claims,
         columns=(
             *_LOAN, Column("代偿编号", text_cell),
             Column("环节", one_of({
