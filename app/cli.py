@@ -1,6 +1,8 @@
 """The command line (命令行): exit 0 is good, 1 a refusal with a sentence to act on, 2 wrong usage."""
 
 import json
+import signal
+import socket
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -11,11 +13,8 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import migrate as migrations
 from app import opening, papers, wiring
@@ -26,8 +25,9 @@ from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outco
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
-from app.settings import Settings
-from app.status import Status, as_json
+from app.screen import busy, err, out, print_checks, print_errors, print_status, say
+from app.settings import BadAddress, Settings
+from app.status import as_json
 from app.status import status as status_of
 from app.wiring import System
 from ledger import interchange
@@ -35,13 +35,9 @@ from ledger.books import book_named, books
 from ledger.business_day import peek
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
-from ledger.money import yuan
-from ledger.ties import Check
 from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
-
-REFUSED = (*REFUSALS, CloseError, DemoStopped, ImportRefused, PaperError, opening.PlanRefused, SheetRefused)
 
 app = typer.Typer(
     help="fupin 扶贫: the ledger and loan-servicing system for poverty-relief credit.",
@@ -49,7 +45,6 @@ app = typer.Typer(
 )  # fmt: skip
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
-out, err = Console(), Console(stderr=True)
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date such as 2017-10-17.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -76,33 +71,51 @@ _WRITERS = {
 
 
 class Stopped(Exception):
-    """The operator pressed Ctrl-C."""
+    """The operator pressed Ctrl-C, or a service manager ended the program."""
+
+
+class PortTaken(Exception):
+    """A port that the pages can't be shown on."""
+
+    def __init__(self, port: int, reason: str) -> None:
+        super().__init__(f"port {port} can't be used (端口不可用): {reason}; choose another with --port")
+
+
+REFUSED = (
+    *REFUSALS,
+    BadAddress,
+    CloseError,
+    DemoStopped,
+    ImportRefused,
+    PaperError,
+    PortTaken,
+    opening.PlanRefused,
+    SheetRefused,
+)
 
 
 def main() -> None:
-    """Run the command line; refusals become one sentence and exit code 1, Ctrl-C one and exit code 130."""
+    """Run the command line; refusals become one sentence and exit code 1, Ctrl-C (and SIGTERM) one and exit code 130."""
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
     except Stopped:
-        _say("stopped (已中断); run the same command again to go on", err)
+        say("stopped (已中断); run the same command again to go on", err)
         sys.exit(130)
     except REFUSED as refusal:
         _refuse(str(refusal))
     except OSError as refusal:
         _refuse(f"{refusal.strerror or refusal}: {refusal.filename}" if refusal.filename else str(refusal))
+    except ArgumentError:
+        _refuse(str(BadAddress()))
     except OperationalError as refusal:
         said = str(refusal.orig).strip().splitlines()[0] if refusal.orig else "no answer"
         _refuse(f"the database does not answer (数据库无法连接); check DATABASE_URL and that its server runs: {said}")
 
 
 def _refuse(sentence: str) -> NoReturn:
-    _say(f"refused (拒绝): {sentence}", err)
+    say(f"refused (拒绝): {sentence}", err)
     sys.exit(1)
-
-
-def _say(sentence: str, to: Console = out) -> None:
-    """Print a sentence as it is: one line, and brackets are brackets."""
-    to.print(sentence, markup=False, highlight=False, soft_wrap=True)
 
 
 @contextmanager
@@ -114,19 +127,11 @@ def _system() -> Iterator[System]:
     """
     try:
         with ExitStack() as stack:
-            with _busy("opening the books (启动)"):
+            with busy("opening the books (启动)"):
                 opened = stack.enter_context(wiring.system(Settings()))
             yield opened
     except KeyboardInterrupt:
         raise Stopped from None
-
-
-@contextmanager
-def _busy(what: str) -> Iterator[None]:
-    """Show a bar that moves while something of unknown length is under way."""
-    with Progress(TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=err, transient=True) as bar:
-        bar.add_task(what, total=None)
-        yield
 
 
 def _date(given: datetime | None) -> date | None:
@@ -148,11 +153,11 @@ def demo(
                 lambda day, nights, whole: bar.update(task, completed=nights, total=whole, description=f"closed {day}"),
             )  # fmt: skip
         if done.nights:
-            _say(f"Closed {done.nights} nights from {done.files} imported files.")
+            say(f"Closed {done.nights} nights from {done.files} imported files.")
         else:
-            _say("Everything is done already (已全部完成); nothing was changed.")
+            say("Everything is done already (已全部完成); nothing was changed.")
         with unit_of_work(system.engine) as session:
-            _print_status(status_of(session), assumed=True)
+            print_status(status_of(session), assumed=True)
         if serve:
             _serve(system, 8000)
 
@@ -164,7 +169,7 @@ def begin(plan: Annotated[Path, typer.Argument(help="A TOML file that names the 
     with _system() as system, unit_of_work(system.engine) as session:
         opened = opening.open_books(session, wanted)
         today = peek(session)
-    _say(f"opened {opened} books (账套); the business date is {today} (营业日)")
+    say(f"opened {opened} books (账套); the business date is {today} (营业日)")
 
 
 @app.command()
@@ -175,7 +180,7 @@ def status(as_of: Day = None, as_json_: AsJson = False) -> None:
         if as_json_:
             out.print_json(json.dumps(as_json(found), ensure_ascii=False))
         else:
-            _print_status(found, assumed=False)
+            print_status(found, assumed=False)
 
 
 @app.command()
@@ -185,7 +190,7 @@ def close(through: Day = None) -> None:
         last = _date(through) or next_to_close(system.engine)
         first = next_to_close(system.engine)
         if last < first:
-            _say(f"{last} is closed already (已日终); nothing was changed.")
+            say(f"{last} is closed already (已日终); nothing was changed.")
             return
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("closing (日终)", total=(last - first).days + 1)
@@ -193,7 +198,7 @@ def close(through: Day = None) -> None:
                 bar.advance(task)
                 spent = sum(step.microseconds for step in run.steps) / 1000
                 counts = "; ".join(f"{STEP_TITLES.get(s.name, s.name)} {v}" for s in run.steps if (v := _counts(s.counts)))
-                _say(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
+                say(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
 
 
 @app.command()
@@ -202,17 +207,17 @@ def verify(
     all_: Annotated[bool, typer.Option("--all", help="Print the checks that hold, too.")] = False,
 ) -> None:
     """Re-derive every tie from events and journal (核对); exit 1 on the first fen."""
-    with _system() as system, _busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
+    with _system() as system, busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
         checks = list(wiring.verify(session))
     bad = [check for check in checks if not check.ok]
     if as_json_:
         found = [{"check": c.check, "expected": c.expected, "actual": c.actual, "ok": c.ok} for c in checks]
         out.print_json(json.dumps(found, ensure_ascii=False))
     else:
-        _print_checks(checks if all_ else bad)
+        print_checks(checks if all_ else bad)
         counts = Counter(check.check.partition(":")[0] for check in checks)
-        _say("; ".join(f"{package} {count}" for package, count in counts.items()))
-        _say(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
+        say("; ".join(f"{package} {count}" for package, count in counts.items()))
+        say(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
     if bad:
         raise typer.Exit(1)
 
@@ -231,9 +236,9 @@ def export(
             for piece in writer(session, chosen):
                 sys.stdout.write(piece)
             return
-        with _busy("writing the journal (导出)"), output.open("w", encoding="utf-8") as file:
+        with busy("writing the journal (导出)"), output.open("w", encoding="utf-8") as file:
             file.writelines(writer(session, chosen))
-        _say(f"wrote {output}", err)
+        say(f"wrote {output}", err)
 
 
 @app.command()
@@ -247,9 +252,9 @@ def statement(
     if from_ > to:
         raise typer.BadParameter("--from lies after --to (起始日晚于截止日)")
     with _system() as system:
-        with _busy("writing the statement (对账单)"):
+        with busy("writing the statement (对账单)"):
             path = papers.write_statement(system, bank, from_.date(), to.date(), output)
-        _say(f"wrote {path}")
+        say(f"wrote {path}")
 
 
 @app.command()
@@ -260,11 +265,11 @@ def voucher(
 ) -> None:
     """Print a voucher as PDF (记账凭证)."""
     with _system() as system:
-        _say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
+        say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
 
 
 @app.command()
-def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 8000) -> None:
+def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=1, max=65535)] = 8000) -> None:
     """Show the staff's pages on 127.0.0.1 (工作台)."""
     with _system() as system:
         _serve(system, port)
@@ -274,7 +279,7 @@ def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.")] = 80
 def migrate() -> None:
     """Bring the database to this program's schema (升级数据库)."""
     with _system():
-        _say(f"the schema is at {migrations.newest()}")
+        say(f"the schema is at {migrations.newest()}")
 
 
 @import_app.command("undo")
@@ -282,7 +287,7 @@ def import_undo(batch: Annotated[int, typer.Argument(min=1, max=MOST_BATCHES - 1
     """Undo an import batch as a whole (撤销导入)."""
     with _system() as system:
         undone = undo_batch(system.engine, IMPORTERS, batch, Desk(system.cipher, system.settings.actor))
-        _say(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
+        say(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
 
 
 def _add_import(kind: str, title: str) -> None:
@@ -294,7 +299,7 @@ def _add_import(kind: str, title: str) -> None:
     ) -> None:
         with _system() as system:
             desk = Desk(system.cipher, system.settings.actor)
-            with _busy(f"importing {file.name} (导入)"):
+            with busy(f"importing {file.name} (导入)"):
                 outcome = import_file(
                     system.engine, IMPORTERS[kind], file, desk, dry_run=dry_run, accept_good_rows=accept_good_rows
                 )
@@ -308,24 +313,21 @@ for _importer in IMPORTERS.values():
 def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
     """Print what came of an import; exit 1 if nothing was taken because of errors."""
     if outcome.repeated:
-        _say(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
+        say(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
         return
     if outcome.errors:
-        table = Table("行", "列", "值", "原因", title=Text(f"{outcome.file}：{len(outcome.errors)} 处错误"))
-        for error in outcome.errors[:50]:
-            table.add_row(str(error.row), Text(error.column), Text(error.value), Text(error.reason))
-        err.print(table)
+        print_errors(outcome.errors, outcome.file)
         errors_file = file.with_name(f"{file.stem}-错误.csv")
         try:
             write_errors(outcome.errors, errors_file)
-            _say(f"全部错误已写入 {errors_file}", err)
+            say(f"全部错误已写入 {errors_file}", err)
         except OSError as refusal:
-            _say(f"错误文件 {errors_file} 无法写入：{refusal.strerror}", err)
+            say(f"错误文件 {errors_file} 无法写入：{refusal.strerror}", err)
     if outcome.batch is not None:
         new = "" if outcome.fresh >= outcome.taken else f", {outcome.fresh} of them new (新增)"
-        _say(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次){new}")
+        say(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次){new}")
     elif dry_run:
-        _say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
+        say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
     if outcome.errors and outcome.batch is None:
         raise typer.Exit(1)
 
@@ -334,50 +336,18 @@ def _counts(counts: object) -> str:
     return ", ".join(f"{name} {value}" for name, value in dict(counts).items() if value)  # type: ignore[call-overload]
 
 
-def _print_status(found: Status, *, assumed: bool) -> None:
-    table = Table(title=f"As of (截至) {found.as_of}; last closed (日终) {found.last_closed}", show_header=True)
-    table.add_column("figure (项目)")
-    table.add_column("turnover, yuan (累计)", justify="right")
-    table.add_column("balance, yuan (余额)", justify="right")
-    lines = (
-        ("compensation and subsidy funds (风险补偿金+贴息资金)", found.funds_contributed_fen, found.funds_balance_fen),
-        ("small loans (扶贫小额信贷+光伏农户贷)", found.loans_disbursed_fen, found.loans_balance_fen),
-        ("relending (扶贫再贷款)", found.relending_drawn_fen, found.relending_balance_fen),
-        ("enterprise loans (富民生产贷)", found.enterprise_disbursed_fen, found.enterprise_balance_fen),
-    )
-    for name, turned, left in lines:
-        table.add_row(name, yuan(turned), yuan(left))
-    out.print(table)
-    now = "" if found.as_of == found.last_closed else "as known now (现时): "
-    _say(
-        f"{now}{found.households} households; {found.loans} loans, {found.loans_open} open, {found.loans_overdue} overdue, "
-        f"{found.loans_non_accrual} non-accrual; claims paid {yuan(found.claims_paid_fen)}, recovered "
-        f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income "
-        f"{yuan(found.solar_received_fen)} yuan."
-    )
-    if assumed:
-        _say(
-            "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: "
-            f"the split {yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, "
-            "people, terms and lives (演示数据)."
-        )
-
-
-def _print_checks(checks: list[Check]) -> None:
-    if not checks:
-        return
-    table = Table("check", "expected", "actual", "ok")
-    for check in checks:
-        mark = Text("ok") if check.ok else Text("NOT OK", style="red")
-        table.add_row(Text(check.check), Text(check.expected), Text(check.actual), mark)
-    out.print(table)
-
-
 def _serve(system: System, port: int) -> None:
     import uvicorn  # noqa: PLC0415 - the web server is only needed here
 
     from app.web.pages import make_app  # noqa: PLC0415
 
-    _say(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
-    with suppress(KeyboardInterrupt):
-        uvicorn.run(make_app(system), host="127.0.0.1", port=port, log_level="warning")
+    with socket.socket() as door:
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise PortTaken(port, error.strerror or str(error)) from error
+        server = uvicorn.Server(uvicorn.Config(make_app(system), log_level="warning"))
+        say(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[door])

@@ -10,7 +10,6 @@ from app.wiring import System
 from ledger.books import BookKind, book_named, books
 from ledger.calendar import DAY, working_days_after
 from ledger.db import unit_of_work
-from ledger.errors import UnknownBook
 from ledger.journal import BookCode, Side
 from ledger.queries import account_titles, entry_referenced
 from loans.classification import risk_class
@@ -24,7 +23,8 @@ from loans.terms import Method, StreamKind
 from registry.households import Borrower, borrowers
 from registry.identity import masked_name
 from registry.reference import bank_names, county_names
-from statements.errors import NothingToState
+from scheduling.close import last_closed
+from statements.errors import NotClosedYet, NothingToState, UnknownBank
 from statements.figures import BankStatement, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
 from statements.loan_statement import render_bank_statement
 from statements.voucher import render_voucher
@@ -41,10 +41,14 @@ def write_statement(system: System, bank: str, first: date, last: date, folder: 
     """Write a bank's loan statement (贷款对账单) for the days from first to last, both included; return the file.
 
     Raises:
-        UnknownBook: the bank has no loan book.
+        UnknownBank: the bank has no loan book.
         NothingToState: it had no loans in the period.
+        NotClosedYet: the last day is not closed.
     """
     with unit_of_work(system.engine) as session:
+        closed = last_closed(session)
+        if closed is None or last > closed:
+            raise NotClosedYet(last, closed)
         figures = bank_statement(session, bank, first, last)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{figures.serial}.pdf"
@@ -70,7 +74,7 @@ def bank_statement(session: Session, bank: str, first: date, last: date) -> Bank
     """Return the figures of a bank's statement: every loan that it had in the period, over all its counties."""
     mine = [book for book in books(session, BookKind.LOANS) if book.bank == bank]
     if not mine:
-        raise UnknownBook(f"LB-*-{bank}")
+        raise UnknownBank(bank)
     counties = county_names(session)
     sheets: list[LoanSheet] = []
     rows: list[SummaryRow] = []
@@ -111,8 +115,12 @@ def voucher(session: Session, book: BookCode, reference: str) -> Voucher:
     ]  # fmt: skip
     return Voucher(
         book=found.name, day=stored.entry.value_date, word=stored.entry.word, number=stored.number, lines=tuple(lines),
-        attachments=0, maker=stored.entry.maker, checker=stored.entry.checker, demo="演示" in found.name,
+        attachments=0, maker=_person(stored.entry.maker), checker=_person(stored.entry.checker), demo="演示" in found.name,
     )  # fmt: skip
+
+
+def _person(actor: str) -> str:
+    return "系统" if actor == "system" else actor
 
 
 def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first: date, last: date) -> LoanSheet:
@@ -139,6 +147,7 @@ def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first:
         extended_to=final if bullet and final > contract.terms.maturity else None, rate_ppb=rate,
         penalty_ppb=rate * contract.terms.penalty_percent // 100, method=METHODS[contract.terms.method], opening_fen=opening,
         lines=tuple(lines), unpaid_on_fen=unpaid if accruing else 0, unpaid_off_fen=0 if accruing else unpaid,
+        subsidy_due_fen=sum(charge.gov_fen for charge in life.charges),
         risk_class=risk_class(life.standing.days_past_due(last)), closing_fen=balance,
     )  # fmt: skip
 
@@ -168,7 +177,7 @@ def _interest_lines(life: Life) -> Iterator[Line]:
             days, product = _product(life, charge)
             yield charge.end - DAY, CHARGES[charge.kind], 0, charge.whole_fen, days, product
             if charge.gov_fen:
-                yield charge.end - DAY, "贴息", 0, -charge.gov_fen, None, None
+                yield charge.end - DAY, "应收贴息", 0, -charge.gov_fen, None, None
 
 
 def _product(life: Life, charge: Charge) -> tuple[int, int]:

@@ -6,6 +6,15 @@ from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
+class BadAddress(Exception):
+    """A DATABASE_URL that names no PostgreSQL."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "DATABASE_URL is not the address of a PostgreSQL (数据库地址有误), such as postgresql://user@host/database"
+        )
+
+
 class Settings(BaseSettings):
     """Where data and keys lie. With no DATABASE_URL the program brings its own PostgreSQL."""
 
@@ -24,10 +33,16 @@ class Settings(BaseSettings):
 
     @property
     def sqlalchemy_url(self) -> str | None:
-        """The configured database as SQLAlchemy with psycopg names it."""
+        """The configured database as SQLAlchemy with psycopg names it.
+
+        Raises:
+            BadAddress: it is no PostgreSQL's.
+        """
         if self.database_url is None:
             return None
         for prefix in ("postgresql://", "postgres://"):
             if self.database_url.startswith(prefix):
                 return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
+        if not self.database_url.startswith("postgresql+psycopg://"):
+            raise BadAddress
         return self.database_url

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from guarantees.queries import claims
 from ledger.business_day import peek
+from ledger.errors import FutureDate
 from ledger.queries import Turnover, turnovers
 from loans.products import small_loan_codes
 from scheduling.close import last_closed
@@ -16,9 +17,10 @@ from scheduling.close import last_closed
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """Figures in fen as of a value date; counts of loans are as known now."""
+    """Figures in fen as of a value date; counts of loans are as known now, which is as of `latest_day`."""
 
     as_of: date | None
+    latest_day: date | None
     business_date: date | None
     last_closed: date | None
     funds_contributed_fen: int
@@ -44,9 +46,16 @@ class Status:
 
 
 def status(session: Session, as_of: date | None = None) -> Status:
-    """Return the figures as of a value date, by default the last closed one."""
-    closed = last_closed(session)
-    until = as_of or closed or peek(session)
+    """Return the figures as of a value date, by default the latest day on which anything is booked or closed.
+
+    Raises:
+        FutureDate: the day has not come.
+    """
+    closed, today = last_closed(session), peek(session)
+    if as_of is not None and today is not None and as_of > today:
+        raise FutureDate(as_of, today)
+    latest = today if closed is None or session.scalar(text(_ANYTHING_AFTER), {"closed": closed}) else closed
+    until = as_of or latest
     contributed = turnovers(session, accounts=["4007.01"], entry_kinds=["fund.contributed"], until=until)
     kinds = _books_by_kind(session)
     funds = {kind: sum(t.credit_fen for (b, _), t in contributed.items() if b in ids) for kind, ids in kinds.items()}
@@ -59,7 +68,7 @@ def status(session: Session, as_of: date | None = None) -> Status:
     counts = session.execute(text(_COUNTS)).one()
     all_claims = claims(session).values()
     return Status(
-        as_of=until, business_date=peek(session), last_closed=closed,
+        as_of=until, latest_day=latest, business_date=today, last_closed=closed,
         funds_contributed_fen=sum(funds.values()), funds_balance_fen=_balance(cash),
         compensation_contributed_fen=funds.get("RCF", 0), subsidy_contributed_fen=funds.get("ISF", 0),
         loans_disbursed_fen=sum(t.debit_fen for k, t in disbursed.items() if k[2] in small),
@@ -80,6 +89,11 @@ def as_json(found: Status) -> dict[str, Any]:
     values = {name: getattr(found, name) for name in Status.__dataclass_fields__}
     return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
 
+
+_ANYTHING_AFTER = """
+SELECT EXISTS (SELECT FROM ledger.account a CROSS JOIN LATERAL (SELECT FROM ledger.posting p
+    WHERE p.book_id = a.book_id AND p.account = a.code AND p.value_date > :closed LIMIT 1) AS later)
+"""
 
 _COUNTS = """
 SELECT (SELECT count(*) FROM registry.household) AS households, count(*) AS loans,

@@ -101,29 +101,29 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: same person, wrong state, or the debt is no longer what was claimed.
         FutureDate: the day has not come (so for every step of a claim).
     """
-    business_date_from(session, [day])
+    _require_now(session, one, day)
     if one.state != "申请":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能批准")
     if actor == one.filed_by:
         raise ClaimRefused(one.number, "申请人不能批准自己的申请")
-    key = (one.loan_book_id, one.loan_id)
-    basis = basis_fen(lives(session, [key], horizon_now(session))[key])
-    if basis != one.basis_fen:
-        raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请重新申请")
+    _require_same_debt(session, one)
     _record(session, one.pool, one.number, "approved", day, one.gov_fen, actor)
     lines = entries.claim_approved(one.gov_fen, _dims(one.pool))
     _post(session, one.pool.book.code, one.number, "approved", day, "批准代偿", lines, actor)
 
 
 def pay(session: Session, one: Claim, day: date, actor: str) -> None:
-    """Pay an approved claim from the pool; the bank receives it the same day.
+    """Pay an approved claim from the pool, by another person than approved it; the bank receives it the same day.
 
     Raises:
-        ClaimRefused: it is not approved, or the pool has not got the money.
+        ClaimRefused: it is not approved, the debt is no longer what was claimed, or the pool has not got the money.
     """
-    business_date_from(session, [day])
+    _require_now(session, one, day)
     if one.state != "批准":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能拨付")
+    if actor == one.approved_by:
+        raise ClaimRefused(one.number, "批准人不能办理拨付")
+    _require_same_debt(session, one)
     if available_fen(session, one.pool) < 0:
         raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
@@ -140,7 +140,7 @@ def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is already paid or ended.
     """
-    business_date_from(session, [day])
+    _require_now(session, one, day)
     if one.state not in ("申请", "批准"):
         raise ClaimRefused(one.number, f"状态为{one.state}，不能撤销")
     _record(session, one.pool, one.number, "cancelled", day, one.gov_fen, actor)
@@ -157,19 +157,19 @@ def share_recoveries(session: Session, closing: date) -> int:
     keys = {(c.loan_book_id, c.loan_id) for c in open_claims}
     found = lives(session, keys, horizon_now(session))
     loans = contracts(session, keys)
-    total = 0
-    for one in open_claims:
-        key = (one.loan_book_id, one.loan_id)
-        target = _pool_share(one, found[key])
-        fen = target - one.shared_fen
-        if fen == 0:
-            continue
-        total += fen
-        _record(session, one.pool, one.number, f"shared/{closing}", closing, fen, "system")
+    by_loan = [(one, (one.loan_book_id, one.loan_id)) for one in open_claims]
+    return sum(_share(session, one, loans[key], found[key], closing, f"shared/{closing}") for one, key in by_loan)
+
+
+def _share(session: Session, one: Claim, loan: Contract, life: Life, day: date, step: str) -> int:
+    """Bring what is due to the pool to its share of what was collected; return the difference in fen."""
+    fen = _pool_share(one, life) - one.shared_fen
+    if fen:
+        _record(session, one.pool, one.number, step, day, fen, "system")
         if not one.lost_fen:
-            lines = entries.recovery_shared(fen, loans[key].dimensions)
-            _post(session, loans[key].book, one.number, f"shared/{closing}", closing, "追偿款分成", lines, "system")
-    return total
+            lines = entries.recovery_shared(fen, loan.dimensions)
+            _post(session, loan.book, one.number, step, day, "追偿款分成", lines, "system")
+    return fen
 
 
 def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, actor: str) -> bool:
@@ -206,14 +206,18 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
     """Confirm the loss (核销): the pool loses what is not recovered, the bank the rest.
 
     Raises:
-        ClaimRefused: it is not paid, or already lost.
+        ClaimRefused: it is not paid, already lost, or the bank has passed on more than was collected.
         EventRefused: the loan is not non-accrual.
     """
-    business_date_from(session, [day])
+    _require_now(session, one, day)
     if one.state != "已代偿":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
-    lost = one.gov_fen - one.shared_fen
+    life = lives(session, [loan.key], horizon_now(session))[loan.key]
+    shared = one.shared_fen + _share(session, one, loan, life, day, f"shared/{day}/before-loss")
+    if one.passed_fen > shared:
+        raise ClaimRefused(one.number, f"已划回 {yuan(one.passed_fen)} 元，应划回 {yuan(shared)} 元，请先撤销多划部分的导入")
+    lost = one.gov_fen - shared
     key = (loan.book_id, f"{loan.contract}/written-off")
     reference = free_references(session, [key])[key]
     servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
@@ -230,7 +234,10 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
     """
     today = business_date(session)
     lock(session, [one.pool])
-    last = _steps(session, one)[-1]
+    steps = _steps(session, one)
+    if step.startswith("passed/"):  # what the night shares does not stand on what was passed on
+        steps = [taken for taken in steps if taken.kind != "shared"]
+    last = steps[-1]
     if not _is(last, one, step):
         raise ClaimRefused(one.number, "其后已有其他环节，不能撤销")
     _record(session, one.pool, one.number, "undone", today, last.fen, actor, of=last.reference)
@@ -261,6 +268,30 @@ def _dims(one: Pool) -> Dimensions:
 
 def _steps(session: Session, one: Claim) -> list[Step]:
     return steps_of_claims(session)[(one.pool.book.id, one.number)]
+
+
+def _require_now(session: Session, one: Claim, day: date) -> None:
+    """Refuse a step dated before the one that it follows.
+
+    Raises:
+        ClaimRefused: it is.
+        FutureDate: the day has not come.
+    """
+    business_date_from(session, [day])
+    before = max(taken.value_date for taken in _steps(session, one) if taken.actor != "system")
+    if day < before:
+        raise ClaimRefused(one.number, f"日期 {day} 早于上一环节 {before}")
+
+
+def _require_same_debt(session: Session, one: Claim) -> None:
+    """Refuse a claim whose loan owes something else by now.
+
+    Raises:
+        ClaimRefused: it does.
+    """
+    key = (one.loan_book_id, one.loan_id)
+    if basis_fen(lives(session, [key], horizon_now(session))[key]) != one.basis_fen:
+        raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请撤销后重新申请")
 
 
 def _is(taken: Step, one: Claim, step: str) -> bool:

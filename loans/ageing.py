@@ -17,6 +17,7 @@ from ledger.posting import post_many, take_sequence
 from loans import projection
 from loans.booking import difference
 from loans.life import Horizon
+from loans.movements import FellOverdue, StoppedAccruing
 from loans.queries import HORIZON, Key, contracts, events_of
 from loans.replay import replay
 from loans.tables import horizon
@@ -34,6 +35,9 @@ SELECT book_id, loan_id FROM loans.standing
  WHERE known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing' AND oldest_due <= :stopping
 ORDER BY book_id, loan_id
 """
+
+WHAT = {FellOverdue: "转逾期", StoppedAccruing: "转非应计"}
+"""What a close can do to a loan, as its voucher says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +74,7 @@ def _replay(session: Session, keys: list[Key], before: Horizon, after: Horizon, 
     seqs = take_sequence(session, dict.fromkeys((book_id for book_id, _ in keys), 1))
     saved = []
     lines: dict[int, list[Posting]] = {}
+    happened_to: dict[int, set[str]] = {}
     stopped = 0
     for key in keys:
         contract = found[key]
@@ -77,6 +82,8 @@ def _replay(session: Session, keys: list[Key], before: Horizon, after: Horizon, 
         saved.append((contract, new, seqs[contract.book_id]))
         lines.setdefault(contract.book_id, []).extend(difference(old.movements, new.movements, contract))
         stopped += old.standing.state is not new.standing.state
+        what = {WHAT[type(m)] for m in new.movements[len(old.movements) :] if type(m) in WHAT}
+        happened_to.setdefault(contract.book_id, set()).update(what)
     projection.save(session, saved)
     books = {contract.book_id: contract.book for contract in found.values()}
     post_many(
@@ -87,7 +94,7 @@ def _replay(session: Session, keys: list[Key], before: Horizon, after: Horizon, 
                 reference=f"night/aged/{closing}",
                 kind="loans.aged",
                 value_date=closing,
-                narration=f"{closing:%Y-%m-%d} 贷款转逾期、转非应计",
+                narration=f"{closing:%Y-%m-%d} 贷款{'、'.join(sorted(happened_to[book_id], reverse=True))}",
                 postings=postings,
             )
             for book_id, found_lines in sorted(lines.items())

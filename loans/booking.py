@@ -21,7 +21,7 @@ from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
-from loans.events import LoanEvent, Reversed, facts, in_effect
+from loans.events import LoanEvent, Reversed, WrittenOff, facts, in_effect
 from loans.life import Horizon, Life
 from loans.movements import Movement
 from loans.queries import Key, events_of, events_referenced, horizon_now
@@ -75,11 +75,11 @@ def book_events(
         return []
     today = business_date(session)
     at = horizon_now(session)
-    for _, event in batch:
+    for contract, event in batch:
         if event.value_date > today:
-            raise FutureEvent(event.reference, event.value_date, today)
+            raise FutureEvent(contract.contract, event.value_date, today)
         if event.value_date > min(at.charged_through, at.aged_through) + DAY:
-            raise CloseUnderWay(event.reference, event.value_date)
+            raise CloseUnderWay(contract.contract, event.value_date)
     book_ids = sorted({contract.book_id for contract, _ in batch})
     session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids})
     known = events_referenced(session, ((contract.book_id, event.reference) for contract, event in batch))
@@ -154,6 +154,7 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     contract = thread.contract
     if isinstance(event, Reversed) and event.of not in {other.reference for other in in_effect(thread.events)}:
         raise EventRefused(contract.contract, f"没有流水号为 {event.of} 的业务，或已冲正")
+    _require_before_no_write_off(contract, thread.events, event)
     events = [*thread.events, event]
     life = replay(contract.terms, events, at)
     if life.refusals:
@@ -175,6 +176,19 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     thread.events, thread.life = events, life
     thread.booked.append(booked)
     return booked
+
+
+def _require_before_no_write_off(contract: Contract, events: Sequence[LoanEvent], event: LoanEvent) -> None:
+    """Refuse to change what a write-off stands on: its amounts were approved as they were.
+
+    Raises:
+        EventRefused: the event, or the one it reverses, is not after the loan's write-off.
+    """
+    counting = in_effect(events)
+    written_off = next((other for other in counting if isinstance(other, WrittenOff)), None)
+    changed = next((o for o in counting if isinstance(event, Reversed) and o.reference == event.of), event)
+    if written_off is not None and changed is not written_off and changed.order < written_off.order:
+        raise EventRefused(contract.contract, "已核销，核销当日及以前的业务不能更改，请先撤销核销")
 
 
 def _economic_kind(event: LoanEvent, events: Sequence[LoanEvent]) -> str:

@@ -78,17 +78,17 @@ class EventReused(LoanError):
 class FutureEvent(LoanError):
     """An event dated after the business date."""
 
-    def __init__(self, reference: str, value_date: date, business_date: date) -> None:
-        self.reference, self.value_date, self.business_date = reference, value_date, business_date
-        super().__init__(f"{reference}：日期 {value_date} 晚于营业日 {business_date}")
+    def __init__(self, contract: str, value_date: date, business_date: date) -> None:
+        self.contract, self.value_date, self.business_date = contract, value_date, business_date
+        super().__init__(f"借据 {contract}：日期 {value_date} 晚于营业日 {business_date}")
 
 
 class CloseUnderWay(LoanError):
     """An event of a day whose eve is still being closed."""
 
-    def __init__(self, reference: str, value_date: date) -> None:
-        self.reference, self.value_date = reference, value_date
-        super().__init__(f"{reference}：{value_date} 前一日的日终尚未完成，请待日终结束后再登记")
+    def __init__(self, contract: str, value_date: date) -> None:
+        self.contract, self.value_date = contract, value_date
+        super().__init__(f"借据 {contract}：{value_date} 前一日的日终尚未完成，请待日终结束后再登记")
 
 
 class UnexplainedDifference(LoanError):

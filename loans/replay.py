@@ -11,7 +11,7 @@ from datetime import date
 from fractions import Fraction
 
 from ledger.calendar import DAY, following_working_day
-from ledger.money import PPB, round_half_up, split_in_two
+from ledger.money import PPB, round_half_up, split_in_two, yuan
 from loans import movements as moved
 from loans.allocation import allocate
 from loans.debt import Debt
@@ -79,7 +79,7 @@ class _Replay:
         self.lines = {kind: StreamLines(kind) for kind in StreamKind}
         self.exceptions: dict[StreamKind, date] = {}
         self.excess = self.given_up = 0
-        self.pool_share = Fraction(0)
+        self.pool_share, self.pool_lost = Fraction(0), 0
         self.movements: list[Movement] = []
         self.refusals: list[str] = []
         self.agenda: list[date] = []
@@ -276,7 +276,7 @@ class _Replay:
 
     def _refund(self, event: Refunded) -> None:
         if event.fen > self.excess:
-            self.refusals.append(f"退款 {event.fen} 分超过暂收款 {self.excess} 分")
+            self.refusals.append(f"退款 {yuan(event.fen)} 元超过暂收款 {yuan(self.excess)} 元")
         self.excess -= event.fen
         self.movements.append(moved.ExcessRefunded(value_date=event.value_date, fen=event.fen))
 
@@ -295,23 +295,24 @@ class _Replay:
             lines.cut(event.value_date)
         self.debt.give_up()
         self.given_up = principal + unpaid.total_fen
-        self.pool_share = Fraction(event.pool_share_ppb, PPB)
+        self.pool_share, self.pool_lost = Fraction(event.pool_share_ppb, PPB), event.pool_fen
         self.state = State.WRITTEN_OFF
 
     def _recover(self, event: Repaid) -> None:
         cost = min(event.fen, self.debt.cost_fen)
         net = min(event.fen - cost, self.given_up)
-        pool, bank = split_in_two(net, self.pool_share)
+        pool = min(split_in_two(net, self.pool_share)[0], self.pool_lost)  # until its payout is back
         excess = event.fen - cost - net
         self.debt.cost_fen -= cost
         self.given_up -= net
+        self.pool_lost -= pool
         self.excess += excess
         self.movements.append(
             moved.RecoveredAfterWriteOff(
                 value_date=event.value_date,
                 cost_fen=cost,
                 pool_fen=pool,
-                bank_fen=bank,
+                bank_fen=net - pool,
                 excess_fen=excess,
                 memo_fen=net,
             )

@@ -15,6 +15,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, business_date_from
+from ledger.calendar import month_of
 from ledger.journal import Dimensions, JournalEntry
 from ledger.money import split_in_two
 from ledger.posting import post_many
@@ -68,6 +69,8 @@ def read(session: Session, readings: Sequence[Reading]) -> list[Reading]:
     fresh: list[Reading] = []
     for one in readings:
         _require(one.meter in known, one.meter, "没有登记的电站")
+        since = known[one.meter].connected_on
+        _require(one.month >= month_of(since), one.meter, f"{since} 并网，{one.month:%Y-%m} 不可能有电量")
         _require(one.kwh >= 0 and one.coal_fen >= 0 and one.subsidy_fen >= 0, one.meter, "电量和电费不得为负")
         figures = (one.kwh, one.coal_fen, one.subsidy_fen)
         if (one.meter, one.month) in stored:
@@ -102,20 +105,21 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
     known = stations(session, {one.meter for one in receipts})
     due = _open(session, known)
     stored = {
-        (row.meter, row.reference): (row.month, row.coal_fen, row.subsidy_fen)
+        (row.meter, row.reference): (row.month, row.received_on, row.coal_fen, row.subsidy_fen)
         for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))
     }
     fresh: list[tuple[Receipt, int]] = []
     for one in receipts:
         found = stored.get((one.meter, one.reference))
+        facts = (one.month, one.received_on, one.coal_fen, one.subsidy_fen)
         if found is not None:
-            _require(found == (one.month, one.coal_fen, one.subsidy_fen), one.meter, f"流水号 {one.reference} 已用于另一笔到账")
+            _require(found == facts, one.meter, f"流水号 {one.reference} 已用于另一笔到账")
             continue
         coal, subsidy = due.get((one.meter, one.month), (0, 0))
         fits = 0 <= one.coal_fen <= coal and 0 <= one.subsidy_fen <= subsidy and one.coal_fen + one.subsidy_fen > 0
         _require(fits, one.meter, f"{one.month:%Y-%m} 到账超过应收")
         due[(one.meter, one.month)] = (coal - one.coal_fen, subsidy - one.subsidy_fen)
-        stored[(one.meter, one.reference)] = (one.month, one.coal_fen, one.subsidy_fen)
+        stored[(one.meter, one.reference)] = facts
         share = Fraction(known[one.meter].loan_percent, 100)
         fresh.append((one, split_in_two(one.coal_fen + one.subsidy_fen, share)[0]))
     if fresh:

@@ -1,5 +1,6 @@
 """Refusals of the papers; their readers are clerks, so the sentences are in Chinese."""
 
+from datetime import date
 from pathlib import Path
 
 from ledger.money import yuan
@@ -68,3 +69,19 @@ class NothingToState(PaperError):
     def __init__(self, bank: str) -> None:
         self.bank = bank
         super().__init__(f"{bank} 在该期间没有贷款；对账单未生成")
+
+
+class UnknownBank(PaperError):
+    """A bank that has no loan book."""
+
+    def __init__(self, bank: str) -> None:
+        self.bank = bank
+        super().__init__(f"没有银行 {bank} 的贷款账套；对账单未生成")
+
+
+class NotClosedYet(PaperError):
+    """A statement up to a day that is not closed: its figures may still change."""
+
+    def __init__(self, day: date, closed: date | None) -> None:
+        self.day, self.closed = day, closed
+        super().__init__(f"{day} 尚未日终（最近日终 {closed or '无'}）；对账单未生成")

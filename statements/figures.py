@@ -19,7 +19,7 @@ class StatementLine:
     """One movement of a loan; amounts are signed by their effect on what is owed, in fen."""
 
     day: date
-    kind: str  # 放款, 还本, 结息, 罚息, 复利, 收息, 贴息, 代偿 …
+    kind: str  # 放款, 还本, 结息, 罚息, 复利, 收息, 应收贴息 (government owes it, not the borrower), 核销
     principal_fen: int = 0
     interest_fen: int = 0
     days: int | None = None  # for which interest was counted
@@ -51,6 +51,7 @@ class LoanSheet:
     lines: tuple[StatementLine, ...]
     unpaid_on_fen: int  # unpaid interest on the balance sheet (表内欠息)
     unpaid_off_fen: int  # unpaid interest kept off it (表外欠息)
+    subsidy_due_fen: int = 0  # charged to government and not received (应收贴息)
     risk_class: str  # 正常, 关注, 次级, 可疑, 损失
     closing_fen: int
 
@@ -132,6 +133,11 @@ class BankStatement:
     def unpaid_off_fen(self) -> int:
         """Unpaid interest kept off the balance sheet."""
         return sum(loan.unpaid_off_fen for loan in self.loans)
+
+    @property
+    def subsidy_due_fen(self) -> int:
+        """Interest that government owes the bank."""
+        return sum(loan.subsidy_due_fen for loan in self.loans)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

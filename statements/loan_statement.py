@@ -43,7 +43,7 @@ LINES = Table(
         Column(title="天数", width=9, show=str),
         Column(title="积数（元·天）", width=28),
         Column(title="应收利息", width=20, carry=Carry.SUM),
-        Column(title="收回利息", width=20, carry=Carry.SUM),
+        Column(title="收回或转出利息", width=20, carry=Carry.SUM),
     ),
 )
 
@@ -118,7 +118,7 @@ def _summary(paper: Paper, figures: BankStatement) -> None:
     paper.need(16)
     paper.text(LEFT, paper.y + 5, f"期末本金合计（大写）：{in_words(figures.closing_fen)}", bold=True, within=140)
     paper.text(RIGHT, paper.y + 5, f"¥{yuan(figures.closing_fen)}", align=Align.RIGHT, bold=True)
-    paper.text(LEFT, paper.y + 10.5, f"期末欠息：表内 {yuan(figures.unpaid_on_fen)}，表外 {yuan(figures.unpaid_off_fen)}")
+    paper.text(LEFT, paper.y + 10.5, _unpaid("期末欠息", figures))
     paper.y += 16
 
 
@@ -175,10 +175,15 @@ def _loan(paper: Paper, figures: BankStatement, loan: LoanSheet) -> None:
     LINES.draw(paper, list(chain([opening], map(_row, loan.lines))), "本期合计", f"合同号 {loan.contract}（续）")
     paper.need(FOOT)
     paper.text(LEFT + 1.2, paper.y + 4, f"期末本金 {yuan(loan.closing_fen)}", bold=True)
-    unpaid = f"欠息：表内 {yuan(loan.unpaid_on_fen)}　表外 {yuan(loan.unpaid_off_fen)}"
-    paper.text((LEFT + RIGHT) / 2, paper.y + 4, unpaid, align=Align.CENTRE)
+    paper.text((LEFT + RIGHT) / 2, paper.y + 4, _unpaid("欠息", loan), align=Align.CENTRE)
     paper.text(RIGHT - 1.2, paper.y + 4, f"五级分类：{loan.risk_class}", align=Align.RIGHT)
     paper.y += FOOT + 4
+
+
+def _unpaid(what: str, of: LoanSheet | BankStatement) -> str:
+    """Say what the borrower owes of interest on and off the balance sheet, and what government owes."""
+    own = f"{what}：表内 {yuan(of.unpaid_on_fen)}　表外 {yuan(of.unpaid_off_fen)}"
+    return f"{own}　应收财政贴息 {yuan(of.subsidy_due_fen)}" if of.subsidy_due_fen else own
 
 
 def _row(line: StatementLine) -> list[Cell]:

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -79,6 +80,32 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         made.undisturbed = made.journal()
         yield made
     forget(made.data)
+
+
+def test_addresses_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    for address in ("garbage", "mysql://a/b"):
+        assert "DATABASE_URL is not the address of a PostgreSQL" in desk.run("status", code=1, DATABASE_URL=address)
+
+
+def test_a_port_in_use_is_refused_and_a_terminated_server_takes_its_database_along(tmp_path: Path) -> None:
+    desk = Desk(tmp_path)
+    try:
+        with socket.socket() as taken:
+            taken.bind(("127.0.0.1", 0))
+            taken.listen()
+            port = str(taken.getsockname()[1])
+            said = desk.run("serve", "--port", port, code=1)
+            assert f"port {port} can't be used" in said
+            assert "are on http" not in said
+        serving = desk.start("serve", "--port", port)
+        line = serving.stdout.readline() if serving.stdout else b""
+        assert f"http://127.0.0.1:{port}".encode() in line
+        serving.terminate()
+        serving.communicate(timeout=60)
+        assert list(desk.data.glob("**/postmaster.pid")) == []
+    finally:
+        forget(desk.data)
 
 
 def test_books_begin_from_a_plan_and_refuse_a_bad_one(tmp_path: Path) -> None:

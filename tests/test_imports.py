@@ -101,7 +101,7 @@ def drawn(number: str, **over: object) -> dict[str, object]:
 
 
 def plant(contract: str, meter: str, household: str, **over: object) -> dict[str, object]:
-    row = place(借据号=contract, 电表号=meter, 建档立卡号=household, 并网日期="2017-01-01")
+    row = place(借据号=contract, 电表号=meter, 建档立卡号=household, 并网日期="2016-12-15")
     return {**row, "容量(kW)": "5", "还贷比例(%)": "85", **over}
 
 
@@ -581,7 +581,7 @@ def test_other_kinds_refuse_row_by_row_too(still: Town) -> None:
     )  # fmt: skip
     still.refuses(
         "relending", [drawn("Z1", 银行代码="CITYB"), drawn("Z2", 到期日="2017-05-02"), drawn("Z3", 类型="展期")],
-        (2, "整行", "", "农村法人"), (3, "整行", "", "3、6 或 12 个月"), (4, "整行", "", "没有借据 Z3"),
+        (2, "整行", "", "农村法人"), (3, "整行", "", "3、6 或 12 个月"), (4, "整行", "", "再贷款 Z3：没有这笔借款"),
     )  # fmt: skip
     still.refuses(
         "stations", [plant("G2", "M2", "H3", **{"容量(kW)": "9"}), plant("G2", "M1", "H7"), plant("G9", "M3", "H3")],
@@ -752,6 +752,110 @@ def test_a_file_of_several_steps_is_undone_newest_first_and_a_cancelled_number_i
     assert overdue.broken() == []
 
 
+def claimed(number: str, contract: str, until: int = 3) -> list[dict[str, object]]:
+    """The steps by which a claim is filed, approved and paid on 2017-04-06."""
+    day = "2017-04-06"
+    taken = (("申请", "甲"), ("批准", "乙"), ("拨付", "丙"))
+    return [step(contract, number, what, day, who) for what, who in taken[:until]]
+
+
+def test_a_payment_and_a_write_off_of_one_day_share_before_the_loss(overdue: Town) -> None:
+    overdue.take("claims", *claimed("D2", "L2"))
+    overdue.take("repayments", paid("L2", "K1", "5000", day="2017-04-06"))
+    overdue.take("claims", step("L2", "D2", "核销", "2017-04-06", "丁"))
+    overdue.close(date(2017, 4, 6))
+    assert overdue.broken() == []
+    assert overdue.cash("RCF-371621", "5007.01") == 3_500_000 - 350_000
+    overdue.take("claims", step("L2", "D2", "划回", "2017-04-07", "甲", "3500", "HB1"))
+    overdue.close(date(2017, 4, 7))
+    assert overdue.broken() == []
+    assert overdue.cash("RCF-371621", "1036.01") == 0
+
+
+def test_no_loss_is_confirmed_while_the_pool_holds_more_than_its_share(overdue: Town) -> None:
+    overdue.take("claims", *claimed("D2", "L2"))
+    overdue.take("repayments", paid("L2", "K1", "10000", day="2017-04-06"))
+    overdue.close(date(2017, 4, 6))
+    passed = overdue.take("claims", step("L2", "D2", "划回", "2017-04-07", "甲", "7000", "HB1"))
+    overdue.take("repayments", paid("L2", "K1", "10000", "冲正", "2017-04-07"))
+    overdue.close(date(2017, 4, 7))
+    assert overdue.broken() == []
+    lost = step("L2", "D2", "核销", "2017-04-08", "丁")
+    overdue.refuses("claims", [lost], (2, "整行", "", "已划回 7,000.00 元，应划回 0.00 元，请先撤销多划部分的导入"))
+    overdue.undo(passed)
+    overdue.take("claims", lost)
+    overdue.close(date(2017, 4, 8))
+    assert overdue.broken() == []
+
+
+def test_after_a_loss_the_pool_gets_back_what_it_lost_and_no_more(overdue: Town) -> None:
+    overdue.take("claims", *claimed("D2", "L2"))
+    overdue.close(date(2017, 4, 6))
+    overdue.take("claims", step("L2", "D2", "核销", "2017-04-07", "丁"))
+    overdue.close(date(2017, 4, 7))
+    overdue.take("repayments", paid("L2", "K1", "50500", day="2017-04-08"))
+    overdue.close(date(2017, 4, 8))
+    assert overdue.broken() == []
+    assert overdue.cash("LB-371621-HMRCB", "2241.01") == -3_500_000
+    overdue.take("claims", step("L2", "D2", "划回", "2017-04-09", "甲", "35000", "HB1"))
+    overdue.close(date(2017, 4, 9))
+    assert overdue.broken() == []
+    assert overdue.cash("RCF-371621", "5007.01") == 0
+
+
+def test_what_a_write_off_stands_on_does_not_change_under_it(overdue: Town) -> None:
+    overdue.take("claims", *claimed("D2", "L2"))
+    payment = overdue.take("repayments", paid("L2", "K1", "5000", day="2017-04-06"))
+    overdue.close(date(2017, 4, 6))
+    lost = overdue.take("claims", step("L2", "D2", "核销", "2017-04-07", "丁"))
+    overdue.refuses(
+        "repayments", [paid("L2", "K1", "5000", "冲正", "2017-04-07"), paid("L2", "K2", "1", day="2017-04-06")],
+        (2, "整行", "", "核销当日及以前的业务不能更改"), (3, "整行", "", "核销当日及以前的业务不能更改"),
+    )  # fmt: skip
+    with pytest.raises(ImportRefused, match="核销当日及以前的业务不能更改，请先撤销核销"):
+        overdue.undo(payment)
+    overdue.undo(lost)
+    overdue.undo(payment)
+    overdue.close(date(2017, 4, 7))
+    assert overdue.broken() == []
+
+
+def test_the_steps_of_a_claim_go_forward_for_the_debt_as_it_is(overdue: Town) -> None:
+    day = "2017-04-06"
+    overdue.take("claims", *claimed("D2", "L2", 2))
+    overdue.refuses(
+        "claims",
+        [
+            step("L2", "D2", "拨付", "2017-04-05", "丙"), step("L2", "D2", "拨付", day, "乙", serial="1"),
+            step("L2", "D2", "拨付", day, "丙", "999.99", "2"), step("L3", "D3", "申请", day, "甲", "1"),
+        ],
+        (2, "整行", "", "日期 2017-04-05 早于上一环节 2017-04-06"), (3, "整行", "", "批准人不能办理拨付"),
+        (4, "整行", "", "申报 999.99 元，代偿金额为 35,000.00 元"), (5, "整行", "", "申报 1.00 元，代偿金额为 35,000.00 元"),
+    )  # fmt: skip
+    overdue.take("repayments", paid("L2", "K1", "51000", day=day))
+    overdue.refuses("claims", [step("L2", "D2", "拨付", day, "丙", "35000")], (2, "整行", "", "借款人已还款，申请金额与现欠不符"))
+    overdue.take("claims", step("L2", "D2", "撤销", day, "甲"))
+    overdue.close(date(2017, 4, 6))
+    assert overdue.broken() == []
+
+
+def test_facts_that_contradict_what_is_booked_are_refused(town: Town) -> None:
+    town.take("relending", drawn("Z1"))
+    town.refuses(
+        "relending", [drawn("Z1", 类型="展期", 到期日="2017-07-01") | {"金额(元)": "999"}],
+        (2, "整行", "", "展期的金额和利率应与原借款一致：1,000,000.00 元、1.75%"),
+    )  # fmt: skip
+    money = {"流水号": "R1", "到账日期": "2017-01-01", "到账标杆电费(元)": "100"}
+    town.take("solar-settlements", reading("M1", **money))
+    town.close(date(2017, 1, 1))
+    town.refuses(
+        "solar-settlements", [reading("M1", **money | {"到账日期": "2017-01-02"}), reading("M1", 月份="2016-11")],
+        (2, "整行", "", "流水号 R1 已用于另一笔到账"), (3, "整行", "", "2016-12-15 并网，2016-11 不可能有电量"),
+    )  # fmt: skip
+    town.refuses("repayments", [paid("L1", "S9", "1", "退款", "2017-01-02")], (2, "整行", "", "退款 1.00 元超过暂收款 0.00 元"))
+    town.refuses("repayments", [paid("L1", "S9", "1", day="2017-02-01")], (2, "整行", "", "借据 L1：日期 2017-02-01 晚于营业日"))
+
+
 def test_what_was_lent_on_claimed_paid_or_swept_is_not_undone(overdue: Town) -> None:
     day = "2017-04-06"
     money = {"流水号": "R1", "到账日期": day, "到账标杆电费(元)": "157.96"}
@@ -804,7 +908,7 @@ def test_an_undo_that_others_stand_on_is_refused(town: Town) -> None:
     repayments = town.take("repayments", paid("C1", "S2", "10"))
     before = town.contents()
     for batch, reason in (
-        (households, "建档立卡号 H70 已有贷款，不能删除"), (loans, "借据 C1"), (bounced, "冲正不能再撤销"), (999, "没有导入批次 999"),
+        (households, "建档立卡号 H70 已有贷款，不能删除"), (loans, "借据 C1 已有还款、展期等业务，请先撤销"), (bounced, "冲正不能再撤销"), (999, "没有导入批次 999"),
     ):  # fmt: skip
         with pytest.raises(ImportRefused, match=reason):
             town.undo(batch)

@@ -12,13 +12,15 @@ from app.imports.batch import Desk, ImportRefused, Made
 from app.imports.cells import Record
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, DAY, SERIAL, Lookup
 from guarantees import funds
+from guarantees.errors import ClaimRefused
 from guarantees.queries import Claim, claim_numbered, pool_at
 from ledger.books import BookKind, book_named
 from ledger.journal import BookCode
+from ledger.money import percent, yuan
 from ledger.reversal import UNDONE
 from loans import relending as draws
 from loans.contract import Contract
-from loans.errors import UnknownLoan
+from loans.errors import RelendingRefused, UnknownLoan
 from solar import settlement
 from solar import stations as plants
 from solar.errors import SettlementRefused
@@ -62,8 +64,11 @@ def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
         if r["类型"] == "extended":
             key = (look.book(r, BookKind.LOANS, r["借款日"]).id, r["借款编号"])
             if key not in known:
-                raise UnknownLoan(r["借款编号"])
+                raise RelendingRefused(r["借款编号"], "没有这笔借款")
             before = known[key]
+            if (r[AMOUNT], r["年利率(%)"]) != (before.fen, before.rate_ppb):
+                facts = f"{yuan(before.fen)} 元、{percent(before.rate_ppb)}"
+                raise RelendingRefused(before.number, f"展期的金额和利率应与原借款一致：{facts}")
             known[key] = draws.extend(session, before, r["借款日"], r["到期日"], desk.actor)
             if known[key] != before:
                 made.append({"book": before.book.code, "number": before.number, "due_on": r["到期日"].isoformat()})
@@ -186,9 +191,11 @@ def _take_step(session: Session, contract: Contract, r: Record) -> Claim | None:
     one = _claim(session, contract, r["代偿编号"])
     if r["环节"] == "file":
         filed = guarantees.claims.file(session, contract, r["代偿编号"], day, actor)
+        _require_amount(filed, r)
         return filed if one is None else None
     if one is None or (one.loan_book_id, one.loan_id) != contract.key:
         raise UnknownLoan(f"{r[CONTRACT]} 的代偿 {r['代偿编号']}")
+    _require_amount(one, r)
     match r["环节"]:
         case "approve":
             guarantees.claims.approve(session, one, day, actor)
@@ -201,6 +208,12 @@ def _take_step(session: Session, contract: Contract, r: Record) -> Claim | None:
         case _:
             guarantees.claims.write_off(session, one, day, actor)
     return one
+
+
+def _require_amount(one: Claim, r: Record) -> None:
+    """Refuse an amount beside a step that is not what the claim comes to; a recovery passed on bears its own."""
+    if r["环节"] not in ("pass", "write_off") and r[AMOUNT] not in (None, one.gov_fen):
+        raise ClaimRefused(one.number, f"申报 {yuan(r[AMOUNT])} 元，代偿金额为 {yuan(one.gov_fen)} 元")
 
 
 def _claim(session: Session, contract: Contract, number: str) -> Claim | None:

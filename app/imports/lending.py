@@ -19,8 +19,8 @@ from loans import disbursement, servicing
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import EventRefused, UnknownLoan
-from loans.events import CostAdvanced, Disbursed, Refunded, Repaid
-from loans.queries import borrows, contracts_numbered, events_referenced, free_references
+from loans.events import CostAdvanced, Disbursed, LoanEvent, Refunded, Repaid, in_effect
+from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
 from registry.reference import county_code
 
 
@@ -112,7 +112,7 @@ def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
         if event.kind == "reversed":
             raise ImportRefused(f"借据 {m['contract']}：冲正不能再撤销，请重新登记还款")
         if isinstance(event, Disbursed):
-            _require_nothing_on(session, contract)
+            _require_nothing_on(session, contract, event)
         servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
         if isinstance(event, Disbursed) and not borrows(session, contract.county, contract.borrower):
             registry.households.release_borrower(session, contract.county, contract.borrower)
@@ -138,10 +138,12 @@ def _require_same(session: Session, contract: Contract, reference: str, fen: int
         raise EventRefused(contract.contract, f"冲正金额 {yuan(fen)} 元与原业务 {yuan(found[1].fen)} 元不符")
 
 
-def _require_nothing_on(session: Session, contract: Contract) -> None:
-    """Refuse to undo a loan that a station repays or a claim names."""
+def _require_nothing_on(session: Session, contract: Contract, begun: LoanEvent) -> None:
+    """Refuse to undo a loan that a station repays, a claim names, or anything else has happened to."""
     meters = solar.stations.on_loans(session, [contract.key])
     if meters:
         raise ImportRefused(f"借据 {contract.contract} 已有电站 {meters[contract.key]}，请先撤销电站")
     if guarantees.queries.claimed(session, *contract.key):
         raise ImportRefused(f"借据 {contract.contract} 已申请代偿，不能撤销")
+    if in_effect(events_of(session, [contract.key])[contract.key]) != [begun]:
+        raise ImportRefused(f"借据 {contract.contract} 已有还款、展期等业务，请先撤销这些业务的导入")
