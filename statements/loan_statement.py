@@ -43,7 +43,7 @@ LINES = Table(
         Column(title="天数", width=9, show=str),
         Column(title="积数（元·天）", width=28),
         Column(title="应收利息", width=20, carry=Carry.SUM),
-        Column(title="收回或转出利息", width=20, carry=Carry.SUM),
+        Column(title="收回及转出", width=20, carry=Carry.SUM),
     ),
 )
 

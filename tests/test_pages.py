@@ -251,7 +251,7 @@ class TestLoans:
         page = words(client.get(LOAN).text)
         assert "借款人 张**（农户）" in page
         assert "证件号码 371***********" in page
-        assert "逾期天数 15 天 （自 2017-06-15） 五级分类 关注" in page
+        assert "逾期天数 15 天 （自 2017-06-15，至 2017-06-30 日终） 五级分类 关注" in page
         assert "1 2017-06-15 2017-06-15 50,000.00 0.00 50,000.00 逾期" in page
         assert "合同利息 50,000.00 4.35% 4.35% 2017-03-15 2017-06-15 应计" in page
         assert "罚息 50,000.00 6.525% 0.00% 2017-06-15 继续 应计" in page
@@ -267,7 +267,7 @@ class TestLoans:
         page = words(client.get(f"/loans/{BOOK}/HM-FM-1").text)
         assert "惠******（企业）" in page
         assert "本金余额 800,000.00 其中逾期 0.00" in page
-        assert "逾期天数 101 天 （自 2017-03-21） 五级分类 次级 核算状态 非应计" in page
+        assert "逾期天数 101 天 （自 2017-03-21，至 2017-06-30 日终） 五级分类 次级 核算状态 非应计" in page
         assert "复利 580.00 4.35% 0.00% 2017-03-21" in page
 
 
