@@ -99,7 +99,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         app()
-    except Stopped:
+    except (Stopped, KeyboardInterrupt):
         say("stopped (已中断); run the same command again to go on", err)
         sys.exit(130)
     except REFUSED as refusal:

@@ -4,6 +4,7 @@ A plan is a TOML file that people write; a later plan with more counties or bank
 """
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app import wiring
+from guarantees import queries
 from guarantees.claims import open_pool
 from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
 from ledger.business_day import peek
@@ -18,6 +20,7 @@ from ledger.money import PPB
 from registry import reference
 from registry.errors import UnknownRegion
 
+FIRST_YEAR = 2000
 FUND_CHART, LOAN_CHART = "fund-2016", "loan-2016"
 FUND_NAMES = {
     BookKind.COMPENSATION: "风险补偿金专账",
@@ -74,7 +77,7 @@ def read_plan(path: Path) -> Plan:
         plan = Plan(
             first=found.pop("first"), mark=found.pop("mark", ""),
             banks=tuple(Bank(**row) for row in found.pop("bank")),
-            counties=tuple(County(**{**row, "banks": tuple(row["banks"])}) for row in found.pop("county")),
+            counties=tuple(County(**{**row, "banks": _listed(row["banks"])}) for row in found.pop("county")),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanRefused(f"{path.name} 缺少项目或有不认识的项目：{error}") from None
@@ -84,11 +87,18 @@ def read_plan(path: Path) -> Plan:
     return plan
 
 
+def _listed(codes: object) -> tuple[str, ...]:
+    if not isinstance(codes, list):
+        raise TypeError("banks")
+    return tuple(codes)
+
+
 def open_books(session: Session, plan: Plan) -> int:
     """Begin the books of a plan, or open what is new in it; return how many books were opened.
 
     Raises:
-        PlanRefused: a county is unknown on the first day, or the first day lies after the business date.
+        PlanRefused: a county is unknown on the first day, the first day lies after the business date, or a bank or a pool is
+            there already under other terms.
     """
     today = peek(session)
     if today is not None and plan.first > today:
@@ -96,8 +106,7 @@ def open_books(session: Session, plan: Plan) -> int:
     before = len(books(session))
     wiring.begin(session, plan.first)
     reference.load(session)
-    for bank in plan.banks:
-        reference.add_bank(session, bank.code, bank.name, rural=bank.rural)
+    _register_banks(session, plan)
     codes = {county.name: _code(session, county.name, plan.first) for county in plan.counties}
     for county in plan.counties:
         for kind, title in FUND_NAMES.items():
@@ -109,14 +118,33 @@ def open_books(session: Session, plan: Plan) -> int:
             title = f"{names[bank_code]}{county.name}贷款备查账"
             code = loan_book_code(codes[county.name], bank_code)
             open_book(session, code, BookKind.LOANS, title, codes[county.name], bank_code, LOAN_CHART)
-    pools = {book.county: book for book in books(session, BookKind.COMPENSATION)}
-    for county in plan.counties:
-        for bank_code in county.banks:
-            open_pool(
-                session, pools[codes[county.name]], bank_code, share_ppb=county.share_percent * PPB // 100,
-                leverage=county.leverage, claim_after_days=county.claim_after_days,
-            )  # fmt: skip
+    _agree_pools(session, plan, codes)
     return len(books(session)) - before
+
+
+def _register_banks(session: Session, plan: Plan) -> None:
+    for bank in plan.banks:
+        reference.add_bank(session, bank.code, bank.name, rural=bank.rural)
+    stored = reference.banks(session)
+    for bank in plan.banks:
+        _require(stored[bank.code] == (bank.name, bank.rural), f"银行 {bank.code} 已登记，名称或类别不同")
+
+
+def _agree_pools(session: Session, plan: Plan, codes: Mapping[str, str]) -> None:
+    funds = {book.county: book for book in books(session, BookKind.COMPENSATION)}
+    wanted = [(county, bank_code) for county in plan.counties for bank_code in county.banks]
+    for county, bank_code in wanted:
+        open_pool(
+            session, funds[codes[county.name]], bank_code, share_ppb=county.share_percent * PPB // 100,
+            leverage=county.leverage, claim_after_days=county.claim_after_days,
+        )  # fmt: skip
+    agreed = {(one.book.county, one.bank): one for one in queries.pools(session).values()}
+    for county, bank_code in wanted:
+        one = agreed[(codes[county.name], bank_code)]
+        same = (one.share_ppb * 100, one.leverage, one.claim_after_days) == (
+            county.share_percent * PPB, county.leverage, county.claim_after_days,
+        )  # fmt: skip
+        _require(same, f"{county.name} 与 {bank_code} 的风险补偿金约定已有，且内容不同")
 
 
 def _code(session: Session, county: str, day: date) -> str:
@@ -128,23 +156,28 @@ def _code(session: Session, county: str, day: date) -> str:
 
 def _require_sound(plan: Plan) -> None:
     """Refuse values of the wrong kind or out of range, things that are there twice, and banks that are not named."""
-    _require(type(plan.first) is date, "first 应为日期，如 2017-01-01")
-    _require(isinstance(plan.mark, str), "mark 应为文字")
+    _require(type(plan.first) is date and plan.first.year >= FIRST_YEAR, f"first 应为 {FIRST_YEAR} 年以后的日期，如 2017-01-01")
+    _require(plan.mark == "" or _is_text(plan.mark), "mark 应为文字")
     _require(bool(plan.banks) and bool(plan.counties), "至少要有一家银行和一个县区")
     for bank in plan.banks:
         _require(_is_code(bank.code), f"银行代码 {bank.code} 应为 2—12 位大写字母或数字")
-        _require(isinstance(bank.name, str) and bool(bank.name.strip()), f"银行 {bank.code} 没有名称")
+        _require(_is_text(bank.name), f"银行 {bank.code} 没有名称")
         _require(isinstance(bank.rural, bool), f"银行 {bank.code} 的 rural 应为 true 或 false")
     known = {bank.code for bank in plan.banks}
     _require(len(known) == len(plan.banks), "银行代码重复")
-    _require(len({county.name for county in plan.counties}) == len(plan.counties), "县区重复")
     for county in plan.counties:
-        _require(bool(county.banks) and len(set(county.banks)) == len(county.banks), f"{county.name} 的银行为空或重复")
-        strangers = [str(code) for code in county.banks if code not in known]
+        _require(_is_text(county.name), f"县区名称 {county.name} 应为文字")
+        strangers = [str(code) for code in county.banks if not isinstance(code, str) or code not in known]
         _require(not strangers, f"{county.name} 的银行 {'、'.join(strangers)} 未登记")
+        _require(bool(county.banks) and len(set(county.banks)) == len(county.banks), f"{county.name} 的银行为空或重复")
         for term, least, most in (("share_percent", 1, 100), ("leverage", 1, 100), ("claim_after_days", 0, 3650)):
             value = getattr(county, term)
             _require(type(value) is int and least <= value <= most, f"{county.name} 的 {term} 应在 {least} 到 {most} 之间")
+    _require(len({county.name for county in plan.counties}) == len(plan.counties), "县区重复")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and bool(value.strip()) and value.isprintable()
 
 
 def _is_code(code: object) -> bool:

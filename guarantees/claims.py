@@ -3,9 +3,11 @@
 A payout never extinguishes the borrower's debt: the bank keeps collecting, and the pool holds a share in it.
 """
 
+from collections.abc import Sequence
 from datetime import date
 
-from sqlalchemy import exists, insert, select
+from sqlalchemy import exists, func, insert, select
+from sqlalchemy.dialects.postgresql import insert as upsert
 from sqlalchemy.orm import Session
 
 from guarantees import entries
@@ -32,10 +34,14 @@ from ledger.queries import free_reference
 from ledger.reversal import UNDONE, take_back
 from loans import servicing
 from loans.contract import Contract
+from loans.events import Repaid, in_effect
 from loans.life import Life
 from loans.movements import PaidIn, RecoveredAfterWriteOff
-from loans.queries import contracts, free_references, horizon_now, lives
+from loans.queries import contracts, events_of, free_references, horizon_now, lives
 from loans.terms import StreamKind
+
+SYSTEM = "system"
+"""Who shares recoveries in the night."""
 
 
 def open_pool(session: Session, book: Book, bank: str, *, share_ppb: int, leverage: int, claim_after_days: int = 90) -> None:
@@ -62,18 +68,17 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
+    if actor == SYSTEM:
+        raise ClaimRefused(number, f"经办人不能是 {SYSTEM}")
     bank = contract.book.rsplit("-", 1)[-1]
     if contract.product not in COVERED_PRODUCTS:
         raise NoPool(contract.county, bank)
     one = pool_at(session, contract.county, bank)
     lock(session, [one])
-    named = session.execute(
-        select(claim.c.loan_book_id, claim.c.loan_id).where(claim.c.book_id == one.book.id, claim.c.number == number)
-    ).one_or_none()
-    if named is not None and tuple(named) != contract.key:
-        raise ClaimRefused(number, "编号已用于另一笔借据")
     known = claim_numbered(session, one, number)
     if known is not None:
+        if (known.loan_book_id, known.loan_id) != contract.key:
+            raise ClaimRefused(number, "编号已用于另一笔借据")
         if known.cancelled:
             raise ClaimRefused(number, "已撤销，请用新编号申请")
         return known
@@ -84,12 +89,9 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     if past_due <= one.claim_after_days:
         raise ClaimRefused(number, f"借据 {contract.contract} 逾期 {past_due} 天，须超过 {one.claim_after_days} 天")
     basis = basis_fen(life)
-    if named is None:
-        session.execute(
-            insert(claim).values(
-                book_id=one.book.id, number=number, bank=one.bank, loan_book_id=contract.book_id, loan_id=contract.id
-            )
-        )
+    names = {"bank": one.bank, "loan_book_id": contract.book_id, "loan_id": contract.id}
+    named = upsert(claim).values(book_id=one.book.id, number=number, **names)
+    session.execute(named.on_conflict_do_update(index_elements=["book_id", "number"], set_=names))
     _record(session, one, number, "filed", day, basis, actor)
     return claims(session)[(one.book.id, number)]
 
@@ -101,7 +103,7 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: same person, wrong state, or the debt is no longer what was claimed.
         FutureDate: the day has not come (so for every step of a claim).
     """
-    _require_now(session, one, day)
+    one = _held(session, one, day)
     if one.state != "申请":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能批准")
     if actor == one.filed_by:
@@ -118,15 +120,19 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is not approved, the debt is no longer what was claimed, or the pool has not got the money.
     """
-    _require_now(session, one, day)
+    one = _held(session, one, day)
     if one.state != "批准":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能拨付")
     if actor == one.approved_by:
         raise ClaimRefused(one.number, "批准人不能办理拨付")
     _require_same_debt(session, one)
+    key = (one.loan_book_id, one.loan_id)
+    paid = [event.value_date for event in in_effect(events_of(session, [key])[key]) if isinstance(event, Repaid)]
+    if max(paid, default=date.min) >= day:
+        raise ClaimRefused(one.number, f"借款人于 {max(paid)} 有还款，请在其后的日期办理拨付")
     if available_fen(session, one.pool) < 0:
         raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
-    loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
+    loan = contracts(session, [key])[key]
     _record(session, one.pool, one.number, "paid", day, one.gov_fen, actor)
     lines = entries.claim_paid(one.gov_fen, _dims(one.pool))
     _post(session, one.pool.book.code, one.number, "paid", day, "拨付代偿款", lines, actor)
@@ -140,7 +146,7 @@ def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is already paid or ended.
     """
-    _require_now(session, one, day)
+    one = _held(session, one, day)
     if one.state not in ("申请", "批准"):
         raise ClaimRefused(one.number, f"状态为{one.state}，不能撤销")
     _record(session, one.pool, one.number, "cancelled", day, one.gov_fen, actor)
@@ -165,10 +171,10 @@ def _share(session: Session, one: Claim, loan: Contract, life: Life, day: date, 
     """Bring what is due to the pool to its share of what was collected; return the difference in fen."""
     fen = _pool_share(one, life) - one.shared_fen
     if fen:
-        _record(session, one.pool, one.number, step, day, fen, "system")
+        _record(session, one.pool, one.number, step, day, fen, SYSTEM)
         if not one.lost_fen:
             lines = entries.recovery_shared(fen, loan.dimensions)
-            _post(session, loan.book, one.number, step, day, "追偿款分成", lines, "system")
+            _post(session, loan.book, one.number, step, day, "追偿款分成", lines, SYSTEM)
     return fen
 
 
@@ -179,7 +185,7 @@ def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, a
         ClaimRefused: no serial number, one used for something else, or more than is due to the pool.
         FutureDate: the day has not come.
     """
-    business_date_from(session, [day])
+    one = _held(session, one, day)
     if not reference:
         raise ClaimRefused(one.number, "划回须有流水号")
     step = f"passed/{reference}"
@@ -209,15 +215,17 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: it is not paid, already lost, or the bank has passed on more than was collected.
         EventRefused: the loan is not non-accrual.
     """
-    _require_now(session, one, day)
+    one = _held(session, one, day)
     if one.state != "已代偿":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     life = lives(session, [loan.key], horizon_now(session))[loan.key]
-    shared = one.shared_fen + _share(session, one, loan, life, day, f"shared/{day}/before-loss")
+    shared = one.shared_fen + _share(session, one, loan, life, day, f"shared/{day}/{_count(session, one)}")
     if one.passed_fen > shared:
         raise ClaimRefused(one.number, f"已划回 {yuan(one.passed_fen)} 元，应划回 {yuan(shared)} 元，请先撤销多划部分的导入")
     lost = one.gov_fen - shared
+    if not lost:
+        raise ClaimRefused(one.number, "代偿款已全部收回，没有可核销的损失")
     key = (loan.book_id, f"{loan.contract}/written-off")
     reference = free_references(session, [key])[key]
     servicing.write_off(session, loan, reference, day, actor, pool_fen=lost, pool_share_ppb=one.pool.share_ppb)
@@ -233,13 +241,14 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
         ClaimRefused: the step was not taken, or another one after it.
     """
     today = business_date(session)
-    lock(session, [one.pool])
-    steps = _steps(session, one)
-    if step.startswith("passed/"):  # what the night shares does not stand on what was passed on
-        steps = [taken for taken in steps if taken.kind != "shared"]
-    last = steps[-1]
-    if not _is(last, one, step):
+    one = _held(session, one, today)
+    last, later = _split(_steps(session, one), one, step)
+    shared = sum(taken.fen for taken in later if taken.kind == "shared")
+    # What the night shares does not stand on what was passed on; and nothing stands on shares that came to nothing.
+    if any(taken.kind != "shared" for taken in later) or (shared and last.kind != "passed"):
         raise ClaimRefused(one.number, "其后已有其他环节，不能撤销")
+    if last.kind == "cancelled" and claimed(session, one.loan_book_id, one.loan_id):
+        raise ClaimRefused(one.number, "该借据已另行申请代偿，不能恢复")
     _record(session, one.pool, one.number, "undone", today, last.fen, actor, of=last.reference)
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     if last.kind == "lost":
@@ -270,17 +279,40 @@ def _steps(session: Session, one: Claim) -> list[Step]:
     return steps_of_claims(session)[(one.pool.book.id, one.number)]
 
 
-def _require_now(session: Session, one: Claim, day: date) -> None:
-    """Refuse a step dated before the one that it follows.
+def _held(session: Session, one: Claim, day: date) -> Claim:
+    """Return a claim as it is once its pool is held, for a step on a day that does not lie before the last one.
 
     Raises:
-        ClaimRefused: it is.
+        ClaimRefused: it does, or the claim was undone.
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
-    before = max(taken.value_date for taken in _steps(session, one) if taken.actor != "system")
+    lock(session, [one.pool])
+    now = claims(session).get((one.pool.book.id, one.number))
+    if now is None:
+        raise ClaimRefused(one.number, "申请已撤销")
+    before = max((taken.value_date for taken in _steps(session, one) if taken.actor != SYSTEM), default=day)
     if day < before:
         raise ClaimRefused(one.number, f"日期 {day} 早于上一环节 {before}")
+    return now
+
+
+def _split(steps: Sequence[Step], one: Claim, step: str) -> tuple[Step, Sequence[Step]]:
+    """Return a step as taken last, and the steps after it.
+
+    Raises:
+        ClaimRefused: it was not taken.
+    """
+    for position in range(len(steps) - 1, -1, -1):
+        if _is(steps[position], one, step):
+            return steps[position], steps[position + 1 :]
+    raise ClaimRefused(one.number, f"没有环节 {step}")
+
+
+def _count(session: Session, one: Claim) -> int:
+    """Return how many records a claim has, those undone too: a number that no record of it had before."""
+    mine = select(func.count()).select_from(claim_event)
+    return session.scalar(mine.where(claim_event.c.book_id == one.pool.book.id, claim_event.c.number == one.number)) or 0
 
 
 def _require_same_debt(session: Session, one: Claim) -> None:

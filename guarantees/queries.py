@@ -168,12 +168,12 @@ def claims(session: Session) -> dict[tuple[int, str], Claim]:
     return {
         (row.book_id, row.number): _claim(all_pools[(row.book_id, row.bank)], row, taken[(row.book_id, row.number)])
         for row in rows
-        if (row.book_id, row.number) in taken
+        if any(step.kind == "filed" for step in taken.get((row.book_id, row.number), ()))
     }
 
 
 def _claim(one: Pool, row: Row[Any], steps: Sequence[Step]) -> Claim:
-    """Fold a claim's steps; the first of them filed it."""
+    """Fold a claim's steps, one of which filed it."""
     first: dict[str, Step] = {}
     sums: Counter[str] = Counter()
     for step in steps:

@@ -182,9 +182,11 @@ def _require_before_no_write_off(contract: Contract, events: Sequence[LoanEvent]
     """Refuse to change what a write-off stands on: its amounts were approved as they were.
 
     Raises:
-        EventRefused: the event, or the one it reverses, is not after the loan's write-off.
+        EventRefused: the event, or the one it reverses, is not after the loan's write-off, or a write-off not the last event.
     """
     counting = in_effect(events)
+    if isinstance(event, WrittenOff) and any(other.order > event.order for other in counting):
+        raise EventRefused(contract.contract, f"{event.value_date} 之后已有业务，核销日期不能早于它们")
     written_off = next((other for other in counting if isinstance(other, WrittenOff)), None)
     changed = next((o for o in counting if isinstance(event, Reversed) and o.reference == event.of), event)
     if written_off is not None and changed is not written_off and changed.order < written_off.order:

@@ -13,7 +13,7 @@ from ledger.errors import NoBusinessDay
 from ledger.journal import BookCode
 from ledger.tables import book
 from loans.contract import Contract, terms_from_json
-from loans.events import LoanEvent, event_from
+from loans.events import LoanEvent, WrittenOff, event_from, in_effect
 from loans.life import Horizon, Life
 from loans.replay import replay
 from loans.tables import event, horizon, loan
@@ -90,6 +90,17 @@ def events_of(session: Session, keys: Collection[Key]) -> dict[Key, list[LoanEve
     for book_id, loan_id, kind, reference, value_date, body in rows:
         found[(book_id, loan_id)].append(event_from(kind, reference, value_date, body))
     return found
+
+
+def written_off_on(session: Session, keys: Collection[Key], day: date) -> set[Key]:
+    """Return those of some loans that are written off on a day."""
+    rows = session.execute(
+        select(event.c.book_id, event.c.loan_id)
+        .where(_in(event.c.book_id, event.c.loan_id, keys), event.c.kind == WrittenOff.kind, event.c.value_date == day)
+        .distinct()
+    )
+    found = {(row.book_id, row.loan_id) for row in rows}
+    return {key for key, events in events_of(session, found).items() if any(isinstance(e, WrittenOff) for e in in_effect(events))}
 
 
 def events_referenced(session: Session, references: Iterable[tuple[int, str]]) -> dict[tuple[int, str], tuple[int, LoanEvent]]:

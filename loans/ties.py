@@ -117,7 +117,9 @@ def _moved(session: Session, mine: list[Book], closed: date | None) -> Iterator[
 def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
     sums: dict[tuple[int, str], int] = {}
     for one in relending.draws(session):
-        for account, fen in (("2004", 0 if one.repaid_on else one.fen), ("2231", relending.payable(one, closed))):
+        came_later = one.reported_on is not None and one.reported_on > closed
+        owed = 0 if came_later else relending.payable(one, closed)  # what came late the next night accrues
+        for account, fen in (("2004", 0 if one.repaid_on else one.fen), ("2231", owed)):
             sums[(one.book.id, account)] = sums.get((one.book.id, account), 0) - fen
     yield from _compare(session, mine, sums, "2004", "2231")
 

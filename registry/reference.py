@@ -36,6 +36,12 @@ def bank_names(session: Session) -> dict[str, str]:
     return {row.code: row.name for row in session.execute(select(bank.c.code, bank.c.name).order_by(bank.c.code))}
 
 
+def banks(session: Session) -> dict[str, tuple[str, bool]]:
+    """Return banks by code: their name, and whether they are rural."""
+    rows = session.execute(select(bank.c.code, bank.c.name, bank.c.rural))
+    return {row.code: (row.name, row.rural) for row in rows}
+
+
 def rural_banks(session: Session) -> set[str]:
     """Return the rural banks, which alone may draw 扶贫再贷款 (domain.md 2)."""
     return set(session.scalars(select(bank.c.code).where(bank.c.rural)))

@@ -23,7 +23,7 @@ from ledger.queries import free_references
 from ledger.reversal import UNDONE, take_back
 from loans import servicing
 from loans.events import Repaid
-from loans.queries import contracts
+from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
 from solar.stations import Station, stations
@@ -147,6 +147,7 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         SettlementRefused: the loan's share has left for the bank.
     """
     today = business_date(session)
+    _alone(session)
     known = stations(session, {meter for meter, _ in keys})
     for meter, reference in keys:
         one = known[meter]
@@ -183,11 +184,16 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     Income of a sunny month is paid ahead, so that the instalments of dark ones are settled when they fall due (E8,
     without shortfall). Returns the fen swept.
     """
+    _alone(session)
     rows = _to_sweep(session, ">")
     if not rows:
         return 0
     known = stations(session, [row.meter for row in rows])
     loans = contracts(session, {(one.loan_book_id, one.loan_id) for one in known.values()})
+    resting = written_off_on(session, loans, closing)  # what comes on the day of a write-off is a recovery of the next
+    rows = [row for row in rows if (known[row.meter].loan_book_id, known[row.meter].loan_id) not in resting]
+    if not rows:
+        return 0
     session.execute(
         insert(sweep).inline(),
         [{"book_id": row.book_id, "meter": row.meter, "swept_on": closing, "fen": row.fen} for row in rows],
@@ -203,6 +209,11 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     ]
     servicing.repay(session, payments, "system")
     return int(sum(row.fen for row in rows))
+
+
+def _alone(session: Session) -> None:
+    """Let nobody else sweep or take cash back until this transaction ends."""
+    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('solar.sweep', 0))"))
 
 
 def _to_sweep(session: Session, more_or_less: str) -> Sequence[Row[Any]]:

@@ -55,8 +55,8 @@ def test_the_plan_in_the_readme_is_one(tmp_path: Path) -> None:
     [
         ("first = 2017-01-01", "first = ", "不是 TOML 文件"),
         ("first = 2017-01-01\n", "", "缺少项目或有不认识的项目：'first'"),
-        ("first = 2017-01-01", 'first = "2017-01-01"', "first 应为日期"),
-        ("first = 2017-01-01", "first = 2017-01-01T00:00:00", "first 应为日期"),
+        ("first = 2017-01-01", 'first = "2017-01-01"', "first 应为 2000 年以后的日期"),
+        ("first = 2017-01-01", "first = 2017-01-01T00:00:00", "first 应为 2000 年以后的日期"),
         ("first = 2017-01-01", "first = 2017-01-01\ncity = 1", "不认识的项目：city"),
         ("rural = true", "rural = 1", "rural 应为 true 或 false"),
         ("rural = true", "village = true", "不认识的项目"),
@@ -70,6 +70,13 @@ def test_the_plan_in_the_readme_is_one(tmp_path: Path) -> None:
         ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\n[[county]]\nname = "惠民县"\nbanks = ["HMRCB"]', "县区重复"),
         ("[[county]]", '[[bank]]\ncode = "HMRCB"\nname = "另一家"\n[[county]]', "银行代码重复"),
         ("[[bank]]", "[bank]", "缺少项目或有不认识的项目"),
+        ("first = 2017-01-01", "first = 0001-01-01", "first 应为 2000 年以后的日期"),
+        ('name = "惠民县"', "name = 5", "县区名称 5 应为文字"),
+        ('name = "惠民县"', 'name = ["x"]', "应为文字"),
+        ('name = "惠民农村商业银行"', 'name = "\\u0000"', "银行 HMRCB 没有名称"),
+        ('banks = ["HMRCB"]', 'banks = [["A"]]', "未登记"),
+        ('banks = ["HMRCB"]', "banks = [{a = 1}]", "未登记"),
+        ('banks = ["HMRCB"]', 'banks = "HMRCB"', "缺少项目或有不认识的项目"),
     ],
 )
 def test_a_bad_plan_is_refused_with_a_sentence(tmp_path: Path, old: str, new: str, sentence: str) -> None:
@@ -113,5 +120,9 @@ def test_a_plan_that_does_not_fit_opens_nothing(own_engine: Engine) -> None:
     with unit_of_work(own_engine) as session:
         assert (books(session), peek(session)) == ([], None)
         open_books(session, PLAN)
+    renamed = Plan(first=PLAN.first, banks=(Bank(code="HMRCB", name="另一名称", rural=True),), counties=PLAN.counties)
+    assert refused(renamed) == "银行 HMRCB 已登记，名称或类别不同"
+    dearer = Plan(first=PLAN.first, banks=PLAN.banks, counties=(County(name="惠民县", banks=("HMRCB",), share_percent=80),))
+    assert refused(dearer) == "惠民县 与 HMRCB 的风险补偿金约定已有，且内容不同"
     later = Plan(first=date(2017, 1, 2), banks=PLAN.banks, counties=PLAN.counties)
     assert refused(later) == "账套已启用，营业日为 2017-01-01，启用日 2017-01-02 不能晚于它"

@@ -26,6 +26,8 @@ from solar import stations as plants
 from solar.errors import SettlementRefused
 from solar.tables import station
 
+OLD = "此批次由旧版本导入，没有记下可撤销的内容"
+
 
 def fund_receipts(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Book what the budget paid in."""
@@ -130,15 +132,17 @@ def settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     fresh = settlement.read(session, readings)
     cash = settlement.receive(session, [receipt for r in records if (receipt := _receipt(r)) is not None])
     return [
-        *({"meter": one.meter, "month": one.month.isoformat()} for one in fresh),
-        *({"meter": one.meter, "reference": one.reference} for one in cash),
+        *({"meter": one.meter, "read": one.month.isoformat()} for one in fresh),
+        *({"meter": one.meter, "received": one.reference} for one in cash),
     ]
 
 
 def undo_settlements(session: Session, desk: Desk, made: Made) -> None:
     """Take cash back, then readings."""
-    settlement.undo_receipts(session, [(m["meter"], m["reference"]) for m in made if "reference" in m], desk.actor)
-    readings = [(m["meter"], date.fromisoformat(m["month"])) for m in made if "month" in m]
+    if any("month" in m for m in made):
+        raise ImportRefused(OLD)
+    settlement.undo_receipts(session, [(m["meter"], m["received"]) for m in made if "received" in m], desk.actor)
+    readings = [(m["meter"], date.fromisoformat(m["read"])) for m in made if "read" in m]
     settlement.undo_readings(session, readings, desk.actor)
 
 
@@ -155,6 +159,8 @@ def claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
 
 def undo_claims(session: Session, desk: Desk, made: Made) -> None:
     """Take claims back step by step, newest first."""
+    if any("book_id" not in m for m in made):
+        raise ImportRefused(OLD)
     for m in reversed(made):
         one = guarantees.queries.claims(session)[(m["book_id"], m["claim"])]
         guarantees.claims.undo(session, one, m["step"], desk.actor)

@@ -119,6 +119,14 @@ def text_cell(raw: Any) -> str:
     return text
 
 
+def code_cell(raw: Any) -> str:
+    """Return a number that something is known by; ~ marks what was booked again after an undo."""
+    text = text_cell(raw)
+    if "~" in text:
+        raise CellRefused("编号不能含有 ~")
+    return text
+
+
 def _itself(value: Any) -> Any:
     return value
 

@@ -7,6 +7,7 @@ from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
     any_id_cell,
+    code_cell,
     date_cell,
     fen_cell,
     month_cell,
@@ -24,7 +25,7 @@ from loans.products import products
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
-_LOAN = (*_PLACE, Column(CONTRACT, text_cell))
+_LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
 _ALL = (
     Importer(
@@ -50,7 +51,7 @@ _ALL = (
         kind="repayments", title="还款", unique=(COUNTY, BANK, SERIAL, "类型"),
         apply=lending.repayments, undo=lending.undo_loan_events,
         columns=(
-            *_LOAN, Column(SERIAL, text_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
             Column("类型", one_of({"还款": "repaid", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"})),
         ),
     ),
@@ -58,7 +59,7 @@ _ALL = (
         kind="extensions", title="展期", unique=(COUNTY, BANK, SERIAL),
         apply=lending.extensions, undo=lending.undo_loan_events,
         columns=(
-            *_LOAN, Column(SERIAL, text_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
+            *_LOAN, Column(SERIAL, code_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
             Column("年利率(%)", percent_ppb_cell),
         ),
     ),
@@ -67,7 +68,7 @@ _ALL = (
         apply=backing.fund_receipts, undo=backing.undo_fund_receipts,
         columns=(
             *_PLACE, Column("资金", one_of({"风险补偿金": BookKind.COMPENSATION, "贴息资金": BookKind.SUBSIDY})),
-            Column(SERIAL, text_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
+            Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
             Column("摘要", text_cell, required=False),
         ),
     ),
@@ -75,7 +76,7 @@ _ALL = (
         kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "借款日"),
         apply=backing.relending, undo=backing.undo_relending,
         columns=(
-            *_PLACE, Column("借款编号", text_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
+            *_PLACE, Column("借款编号", code_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
             Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
             Column("到期日", date_cell),
         ),
@@ -84,7 +85,7 @@ _ALL = (
         kind="stations", title="光伏电站", unique=("电表号",),
         apply=backing.stations, undo=backing.undo_stations,
         columns=(
-            *_LOAN, Column("电表号", text_cell), Column("建档立卡号", text_cell), Column("容量(kW)", number_cell),
+            *_LOAN, Column("电表号", code_cell), Column("建档立卡号", text_cell), Column("容量(kW)", number_cell),
             Column("并网日期", date_cell), Column("还贷比例(%)", whole_cell),
         ),
     ),
@@ -92,9 +93,9 @@ _ALL = (
         kind="solar-settlements", title="光伏结算", unique=("电表号", "月份", SERIAL),
         apply=backing.settlements, undo=backing.undo_settlements,
         columns=(
-            Column("电表号", text_cell), Column("月份", month_cell), Column("上网电量(kWh)", number_cell),
+            Column("电表号", code_cell), Column("月份", month_cell), Column("上网电量(kWh)", number_cell),
             Column("标杆电费(元)", zero_or_more_fen_cell), Column("国家补贴(元)", zero_or_more_fen_cell),
-            Column(SERIAL, text_cell, required=False), Column("到账日期", date_cell, required=False),
+            Column(SERIAL, code_cell, required=False), Column("到账日期", date_cell, required=False),
             Column("到账标杆电费(元)", zero_or_more_fen_cell, required=False),
             Column("到账国家补贴(元)", zero_or_more_fen_cell, required=False),
         ),
@@ -103,12 +104,12 @@ _ALL = (
         kind="claims", title="代偿", unique=(COUNTY, BANK, "代偿编号", "环节", SERIAL),
         apply=backing.claims, undo=backing.undo_claims,
         columns=(
-            *_LOAN, Column("代偿编号", text_cell),
+            *_LOAN, Column("代偿编号", code_cell),
             Column("环节", one_of({
                 "申请": "file", "批准": "approve", "拨付": "pay", "撤销": "cancel", "划回": "pass", "核销": "write_off",
             })),
             Column(DAY, date_cell), Column("经办人", text_cell), Column(AMOUNT, fen_cell, required=False),
-            Column(SERIAL, text_cell, required=False),
+            Column(SERIAL, code_cell, required=False),
         ),
     ),
 )  # fmt: skip

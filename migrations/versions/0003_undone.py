@@ -22,4 +22,5 @@ def upgrade() -> None:
     )
     op.execute("DROP TABLE loans.draw")
     op.execute("ALTER TABLE guarantees.claim DROP COLUMN basis_fen, DROP COLUMN gov_fen")
+    op.execute("GRANT UPDATE (bank, loan_book_id, loan_id) ON guarantees.claim TO fupin_app")
     op.execute("GRANT DELETE ON solar.reading, solar.receipt TO fupin_app")
