@@ -31,7 +31,7 @@ from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, first_fr
 from ledger.money import yuan
 from ledger.posting import post_many, take_sequence
 from ledger.queries import free_reference
-from ledger.reversal import UNDONE, take_back
+from ledger.reversal import take_back
 from loans import servicing
 from loans.contract import Contract
 from loans.events import Repaid, in_effect
@@ -68,8 +68,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
-    if actor == SYSTEM:
-        raise ClaimRefused(number, f"经办人不能是 {SYSTEM}")
+    _require_person(number, actor)
     bank = contract.book.rsplit("-", 1)[-1]
     if contract.product not in COVERED_PRODUCTS:
         raise NoPool(contract.county, bank)
@@ -103,7 +102,7 @@ def approve(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: same person, wrong state, or the debt is no longer what was claimed.
         FutureDate: the day has not come (so for every step of a claim).
     """
-    one = _held(session, one, day)
+    one = _held(session, one, day, actor)
     if one.state != "申请":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能批准")
     if actor == one.filed_by:
@@ -120,7 +119,7 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is not approved, the debt is no longer what was claimed, or the pool has not got the money.
     """
-    one = _held(session, one, day)
+    one = _held(session, one, day, actor)
     if one.state != "批准":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能拨付")
     if actor == one.approved_by:
@@ -146,7 +145,7 @@ def cancel(session: Session, one: Claim, day: date, actor: str) -> None:
     Raises:
         ClaimRefused: it is already paid or ended.
     """
-    one = _held(session, one, day)
+    one = _held(session, one, day, actor)
     if one.state not in ("申请", "批准"):
         raise ClaimRefused(one.number, f"状态为{one.state}，不能撤销")
     _record(session, one.pool, one.number, "cancelled", day, one.gov_fen, actor)
@@ -185,7 +184,7 @@ def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, a
         ClaimRefused: no serial number, one used for something else, or more than is due to the pool.
         FutureDate: the day has not come.
     """
-    one = _held(session, one, day)
+    one = _held(session, one, day, actor)
     if not reference:
         raise ClaimRefused(one.number, "划回须有流水号")
     step = f"passed/{reference}"
@@ -215,7 +214,7 @@ def write_off(session: Session, one: Claim, day: date, actor: str) -> None:
         ClaimRefused: it is not paid, already lost, or the bank has passed on more than was collected.
         EventRefused: the loan is not non-accrual.
     """
-    one = _held(session, one, day)
+    one = _held(session, one, day, actor)
     if one.state != "已代偿":
         raise ClaimRefused(one.number, f"状态为{one.state}，不能核销")
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
@@ -241,7 +240,7 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
         ClaimRefused: the step was not taken, or another one after it.
     """
     today = business_date(session)
-    one = _held(session, one, today)
+    one = _held(session, one, today, actor)
     last, later = _split(_steps(session, one), one, step)
     shared = sum(taken.fen for taken in later if taken.kind == "shared")
     # What the night shares does not stand on what was passed on; and nothing stands on shares that came to nothing.
@@ -255,7 +254,7 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
         key = (loan.book_id, f"{loan.contract}/written-off")
         servicing.undo(session, loan, free_references(session, [key])[key], last.value_date, actor)
     for book in (one.pool.book, book_named(session, loan.book)):
-        take_back(session, book, f"claim/{one.number}/{step}", today, actor, UNDONE)
+        take_back(session, book, f"claim/{one.number}/{step}", today, actor)
 
 
 def _pool_share(one: Claim, life: Life) -> int:
@@ -279,14 +278,15 @@ def _steps(session: Session, one: Claim) -> list[Step]:
     return steps_of_claims(session)[(one.pool.book.id, one.number)]
 
 
-def _held(session: Session, one: Claim, day: date) -> Claim:
-    """Return a claim as it is once its pool is held, for a step on a day that does not lie before the last one.
+def _held(session: Session, one: Claim, day: date, actor: str) -> Claim:
+    """Return a claim as it is once its pool is held, for a person's step on a day that does not lie before the last one.
 
     Raises:
-        ClaimRefused: it does, or the claim was undone.
+        ClaimRefused: it does, the claim was undone, or the actor is the machine.
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
+    _require_person(one.number, actor)
     lock(session, [one.pool])
     now = claims(session).get((one.pool.book.id, one.number))
     if now is None:
@@ -295,6 +295,11 @@ def _held(session: Session, one: Claim, day: date) -> Claim:
     if day < before:
         raise ClaimRefused(one.number, f"日期 {day} 早于上一环节 {before}")
     return now
+
+
+def _require_person(number: str, actor: str) -> None:
+    if actor == SYSTEM:
+        raise ClaimRefused(number, f"经办人不能是 {SYSTEM}")
 
 
 def _split(steps: Sequence[Step], one: Claim, step: str) -> tuple[Step, Sequence[Step]]:

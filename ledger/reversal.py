@@ -15,7 +15,7 @@ from ledger.posting import Posted, post
 from ledger.queries import entry_referenced, free_reference, is_posted
 from ledger.tables import journal_entry
 
-UNDONE = "撤销导入"
+FILE_UNDONE = "撤销导入"
 """Why an entry is reversed when the file that brought it is undone."""
 
 
@@ -42,9 +42,9 @@ def reverse(session: Session, book: BookCode, reference: str, value_date: date, 
     return posted
 
 
-def take_back(session: Session, book: Book, reference: str, today: date, actor: str, reason: str) -> None:
-    """Reverse what now stands under a reference, if anything does: in its own month if that is open, else today."""
+def take_back(session: Session, book: Book, reference: str, today: date, actor: str) -> None:
+    """Reverse what an undone file brought under a reference, if anything: in its own month if that is open, else today."""
     latest = free_reference(session, book.id, reference)
     if is_posted(session, book.id, latest):
         day = entry_referenced(session, book.id, latest).entry.value_date
-        reverse(session, book.code, latest, posting_date(session, book.id, day, today), actor, reason)
+        reverse(session, book.code, latest, posting_date(session, book.id, day, today), actor, FILE_UNDONE)

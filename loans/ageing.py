@@ -82,7 +82,7 @@ def _replay(session: Session, keys: list[Key], before: Horizon, after: Horizon, 
         saved.append((contract, new, seqs[contract.book_id]))
         lines.setdefault(contract.book_id, []).extend(difference(old.movements, new.movements, contract))
         stopped += old.standing.state is not new.standing.state
-        what = {WHAT[type(m)] for m in new.movements[len(old.movements) :] if type(m) in WHAT}
+        what = {WHAT[type(m)] for m in set(new.movements) - set(old.movements) if type(m) in WHAT}
         happened_to.setdefault(contract.book_id, set()).update(what)
     projection.save(session, saved)
     books = {contract.book_id: contract.book for contract in found.values()}

@@ -154,7 +154,7 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     contract = thread.contract
     if isinstance(event, Reversed) and event.of not in {other.reference for other in in_effect(thread.events)}:
         raise EventRefused(contract.contract, f"没有流水号为 {event.of} 的业务，或已冲正")
-    _require_before_no_write_off(contract, thread.events, event)
+    _require_write_off_last(contract, thread.events, event)
     events = [*thread.events, event]
     life = replay(contract.terms, events, at)
     if life.refusals:
@@ -178,7 +178,7 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     return booked
 
 
-def _require_before_no_write_off(contract: Contract, events: Sequence[LoanEvent], event: LoanEvent) -> None:
+def _require_write_off_last(contract: Contract, events: Sequence[LoanEvent], event: LoanEvent) -> None:
     """Refuse to change what a write-off stands on: its amounts were approved as they were.
 
     Raises:

@@ -19,7 +19,7 @@ from ledger.journal import Dimensions, JournalEntry, first_free, merged
 from ledger.money import round_half_up
 from ledger.posting import post_many, take_sequence
 from ledger.queries import NOTHING, free_reference, turnovers
-from ledger.reversal import UNDONE, take_back
+from ledger.reversal import take_back
 from loans import entries
 from loans.errors import RelendingRefused
 from loans.tables import draw_event
@@ -187,7 +187,7 @@ def undo_draw(session: Session, one: Draw, actor: str) -> None:
     if any(_paid_on(one, period) < today for period in interest_periods(one)):
         raise RelendingRefused(one.number, "已支付利息，不能撤销")
     reference = _record_undone(session, one, "drawn", today, actor)
-    take_back(session, one.book, f"relending/{one.number}/drawn", today, actor, UNDONE)
+    take_back(session, one.book, f"relending/{one.number}/drawn", today, actor)
     left = [other for other in draws(session) if other.book.id == one.book.id]
     _accrue(session, {one.book.id: one.book}, left, today - DAY, today, f"relending/{reference}")
 

@@ -20,7 +20,7 @@ from ledger.journal import Dimensions, JournalEntry
 from ledger.money import split_in_two
 from ledger.posting import post_many
 from ledger.queries import free_references
-from ledger.reversal import UNDONE, take_back
+from ledger.reversal import take_back
 from loans import servicing
 from loans.events import Repaid
 from loans.queries import contracts, written_off_on
@@ -153,7 +153,7 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         one = known[meter]
         where = (receipt.c.book_id == one.book.id) & (receipt.c.meter == meter) & (receipt.c.reference == reference)
         session.execute(delete(receipt).where(where))
-        take_back(session, one.book, f"solar/{meter}/received/{reference}", today, actor, UNDONE)
+        take_back(session, one.book, f"solar/{meter}/received/{reference}", today, actor)
     swept = _to_sweep(session, "<")
     _require(not swept, min((row.meter for row in swept), default=""), "到账已划转还贷，不能撤销")
 
@@ -175,7 +175,7 @@ def undo_readings(session: Session, keys: Sequence[tuple[str, date]], actor: str
         session.execute(
             delete(reading).where(reading.c.book_id == one.book.id, reading.c.meter == meter, reading.c.month == month)
         )
-        take_back(session, one.book, f"solar/{meter}/{month:%Y-%m}/generated", today, actor, UNDONE)
+        take_back(session, one.book, f"solar/{meter}/{month:%Y-%m}/generated", today, actor)
 
 
 def sweep_into_loans(session: Session, closing: date) -> int:

@@ -829,9 +829,11 @@ def test_the_steps_of_a_claim_go_forward_for_the_debt_as_it_is(overdue: Town) ->
         [
             step("L2", "D2", "拨付", "2017-04-05", "丙"), step("L2", "D2", "拨付", day, "乙", serial="1"),
             step("L2", "D2", "拨付", day, "丙", "999.99", "2"), step("L3", "D3", "申请", day, "甲", "1"),
+            step("L4", "D4", "申请", day, "system"), step("L2", "D2", "拨付", day, "system", serial="3"),
         ],
         (2, "整行", "", "日期 2017-04-05 早于上一环节 2017-04-06"), (3, "整行", "", "批准人不能办理拨付"),
         (4, "整行", "", "申报 999.99 元，代偿金额为 35,000.00 元"), (5, "整行", "", "申报 1.00 元，代偿金额为 35,000.00 元"),
+        (6, "整行", "", "经办人不能是 system"), (7, "整行", "", "经办人不能是 system"),
     )  # fmt: skip
     overdue.take("repayments", paid("L2", "K1", "51000", day=day))
     overdue.refuses("claims", [step("L2", "D2", "拨付", day, "丙", "35000")], (2, "整行", "", "借款人已还款，申请金额与现欠不符"))

@@ -17,7 +17,7 @@ from guarantees.queries import Claim, claim_numbered, pool_at
 from ledger.books import BookKind, book_named
 from ledger.journal import BookCode
 from ledger.money import percent, yuan
-from ledger.reversal import UNDONE
+from ledger.reversal import FILE_UNDONE
 from loans import relending as draws
 from loans.contract import Contract
 from loans.errors import RelendingRefused, UnknownLoan
@@ -47,7 +47,7 @@ def undo_fund_receipts(session: Session, desk: Desk, made: Made) -> None:
     """Reverse receipts in red, book by book."""
     for code in sorted({m["book"] for m in made}):
         references = [(m["reference"], date.fromisoformat(m["day"])) for m in made if m["book"] == code]
-        funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, UNDONE)
+        funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, FILE_UNDONE)
 
 
 def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
