@@ -30,7 +30,14 @@ from statements.loan_statement import render_bank_statement
 from statements.voucher import render_voucher
 
 ISSUER = "滨州市财政局（演示）"
-METHODS = {Method.BULLET: "按季付息到期还本", Method.EQUAL_PRINCIPAL: "宽限后按季等额本金"}
+METHODS = {
+    Method.AT_MATURITY: "利随本清",
+    Method.BULLET: "按季付息到期还本",
+    Method.EQUAL_PRINCIPAL: "宽限后按季等额本金",
+    Method.EQUAL_INSTALMENT: "等额本息",
+    Method.FIXED_PAYMENT: "固定还款额",
+    Method.CUSTOM: "自定义",
+}
 CHARGES = {StreamKind.CONTRACT: "结息", StreamKind.PENALTY: "罚息", StreamKind.COMPOUND: "复利"}
 REPLY_WITHIN_WORKING_DAYS = 10
 Line = tuple[date, str, int, int, int | None, int | None]
@@ -140,7 +147,7 @@ def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first:
     accruing = life.standing.state is State.ACCRUING
     final = life.instalments[-1].instalment.nominal if life.instalments else contract.terms.maturity
     bullet = contract.terms.method is Method.BULLET
-    rate = contract.terms.rates[-1].rate_ppb
+    rate = int(contract.terms.rates[-1].rate_ppb)
     return LoanSheet(
         county=county, borrower=masked_name(person.name), id_number=person.id_masked, contract=contract.contract,
         product=product_name(contract.product), drawn_on=contract.terms.drawn_on, maturity=contract.terms.maturity,

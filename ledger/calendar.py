@@ -10,6 +10,7 @@ from functools import lru_cache
 import chinese_calendar  # type: ignore[import-untyped,unused-ignore]
 
 DAY = timedelta(days=1)
+_MONTH_DAYS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 
 @lru_cache(maxsize=8192)
@@ -18,7 +19,12 @@ def is_working_day(day: date) -> bool:
     try:
         return bool(chinese_calendar.is_workday(day))
     except NotImplementedError:
-        return day.weekday() < 5
+        return is_weekday(day)
+
+
+def is_weekday(day: date) -> bool:
+    """Tell whether a day is one of Monday to Friday."""
+    return day.weekday() < 5
 
 
 def following_working_day(day: date) -> date:
@@ -37,26 +43,28 @@ def working_days_after(day: date, count: int) -> date:
     return day
 
 
-def dates_falling_on(day: date, furthest_days: int = 20) -> tuple[date, ...]:
-    """Return the nominal dates that roll to a working day: the day itself and the holidays just before it."""
-    if not is_working_day(day):
-        return ()
-    nominal = [day]
-    while len(nominal) <= furthest_days and not is_working_day(nominal[-1] - DAY):
-        nominal.append(nominal[-1] - DAY)
-    return tuple(nominal)
-
-
 def add_months(day: date, months: int) -> date:
     """Return the same day some months later; the 31st becomes the last day of a short month."""
-    index = day.year * 12 + day.month - 1 + months
-    year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, days_in_month(date(year, month + 1, 1))))
+    years, month = divmod(day.month - 1 + months, 12)
+    year = day.year + years
+    if day.day <= 28:
+        return date(year, month + 1, day.day)
+    return date(year, month + 1, min(day.day, _MONTH_DAYS[month] + (month == 1 and is_leap(year))))
+
+
+def is_leap(year: int) -> bool:
+    """Tell whether a year has 366 days."""
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
 
 
 def days_in_month(day: date) -> int:
     """Return the number of days of the month of a day."""
-    return (next_month(day) - month_of(day)).days
+    return _MONTH_DAYS[day.month - 1] + (day.month == 2 and is_leap(day.year))
+
+
+def is_month_end(day: date) -> bool:
+    """Tell whether a day is the last of its month."""
+    return day.day == days_in_month(day)
 
 
 def month_of(day: date) -> date:

@@ -24,9 +24,7 @@ from loans.errors import UnexplainedDifference
 from loans.movements import State
 from loans.tables import accrual_figure, accrual_run
 from loans.terms import StreamKind, interest_fen, last_settlement_before
-
-BASIS = 360 * 365
-"""Units are brought to one basis, so that loans on 360 and on 365 days add up exactly."""
+from loans.terms.daycount import COMMON_YEAR
 
 
 class Group(NamedTuple):
@@ -74,20 +72,28 @@ class Accrued:
 
 _LIVE = """
 SELECT book_id, product, county, kind, state,
-       sum(base_days * rate_ppb * (131400 / basis)) AS whole, sum(base_days * gov_ppb * (131400 / basis)) AS gov,
-       sum(base_tonight * rate_ppb * (131400 / basis)) AS whole_tonight,
-       sum(base_tonight * gov_ppb * (131400 / basis)) AS gov_tonight
+       sum(base_ticks * rate_ppb * (1603080 / loans.year_ticks(day_count))) AS whole,
+       sum(base_ticks * gov_ppb * (1603080 / loans.year_ticks(day_count))) AS gov,
+       sum(base_tonight * rate_ppb * (1603080 / loans.year_ticks(day_count))) AS whole_tonight,
+       sum(base_tonight * gov_ppb * (1603080 / loans.year_ticks(day_count))) AS gov_tonight
   FROM (
-    SELECT s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s.basis,
-           sum(s.base_fen * greatest(0, least(s.end_date, CAST(:until AS date))
-                                        - greatest(s.start_date, CAST(:since AS date), x.until_date))) AS base_days,
-           sum(CASE WHEN s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) THEN s.base_fen ELSE 0 END)
-               AS base_tonight
-      FROM loans.stream s {seen}
-      LEFT JOIN loans.charged_until x
-        ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND {x}
-     WHERE {s} AND (s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
-     GROUP BY s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s.basis
+    SELECT book_id, product, county, kind, state, rate_ppb, gov_ppb, day_count,
+           sum(base_fen * CASE WHEN last_end <= first_day THEN 0
+                               WHEN day_count IN ('act/360', 'act/365') THEN last_end - first_day
+                               ELSE loans.ticks(day_count, anchor, first_day, last_end) END) AS base_ticks,
+           sum(base_fen * CASE WHEN NOT tonight THEN 0 WHEN day_count IN ('act/360', 'act/365') THEN 1
+                               ELSE loans.ticks(day_count, anchor, CAST(:until AS date) - 1, :until) END) AS base_tonight
+      FROM (
+        SELECT s.book_id, s.product, s.county, s.kind, s.state, s.base_fen, s.rate_ppb, s.gov_ppb, s.day_count, s.anchor,
+               greatest(s.start_date, x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS first_day,
+               least(s.end_date, CAST(:until AS date)) AS last_end,
+               s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) AS tonight
+          FROM loans.stream s {seen}
+          LEFT JOIN loans.charged_until x
+            ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND {x}
+         WHERE {s} AND (s.own_dates OR s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
+      ) AS dated
+     GROUP BY book_id, product, county, kind, state, rate_ppb, gov_ppb, day_count
   ) AS live
  GROUP BY book_id, product, county, kind, state
 """
@@ -111,17 +117,20 @@ SELECT ended.*
 
 _FACTS = f"""
 WITH changed AS (SELECT begun.* {_SINCE.format("stream")})
-SELECT book_id, product, county, kind, state, sum(sign * rate_ppb * (131400 / basis) * base_days) AS whole,
-       sum(sign * gov_ppb * (131400 / basis) * base_days) AS gov
-  FROM (SELECT *, base_fen::numeric * greatest(0, least(end_date, CAST(:closing AS date)) - start_date) AS base_days
+SELECT book_id, product, county, kind, state,
+       sum(sign * rate_ppb * (1603080 / loans.year_ticks(day_count)) * base_ticks) AS whole,
+       sum(sign * gov_ppb * (1603080 / loans.year_ticks(day_count)) * base_ticks) AS gov
+  FROM (SELECT *, base_fen::numeric * CASE
+                      WHEN least(end_date, CAST(:closing AS date)) <= start_date THEN 0
+                      ELSE loans.ticks(day_count, anchor, start_date, least(end_date, CAST(:closing AS date))) END AS base_ticks
           FROM changed) AS dated
  GROUP BY book_id, product, county, kind, state
 """
 
 _CHARGED = f"""
 WITH changed AS (SELECT begun.* {_SINCE.format("charge")})
-SELECT book_id, product, county, kind, state, sum(sign * whole_units * (131400 / basis)) AS whole,
-       sum(sign * gov_units * (131400 / basis)) AS gov,
+SELECT book_id, product, county, kind, state, sum(sign * whole_units * (1603080 / loans.year_ticks(day_count))) AS whole,
+       sum(sign * gov_units * (1603080 / loans.year_ticks(day_count))) AS gov,
        sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
   FROM changed WHERE whole_units > 0 GROUP BY book_id, product, county, kind, state
 """
@@ -247,7 +256,7 @@ def _rounded(exact: Mapping[Group, Units]) -> dict[Account, int]:
         account = entries.ACCRUED if state == State.ACCRUING else entries.MEMO_INTEREST
         borrower = Account(book_id, account, product, county, kind, entries.BORROWER)
         sums[borrower] = sums.get(borrower, 0) + units.whole - units.gov
-    return {key: round_half_up(interest_fen(units, BASIS)) for key, units in sums.items()}
+    return {key: round_half_up(interest_fen(units, COMMON_YEAR)) for key, units in sums.items()}
 
 
 def _posted(

@@ -10,23 +10,25 @@ from datetime import date
 from sqlalchemy import text, update
 from sqlalchemy.orm import Session
 
-from ledger.calendar import DAY, dates_falling_on
+from ledger.calendar import DAY
 from ledger.db import forget
 from ledger.journal import JournalEntry, Posting, merged
 from ledger.posting import post_many, take_sequence
 from loans import projection
 from loans.booking import difference
 from loans.life import Horizon
-from loans.movements import FellOverdue, StoppedAccruing
+from loans.movements import FellOverdue, InterestCapitalised, StoppedAccruing
 from loans.queries import HORIZON, Key, contracts, events_of
 from loans.replay import replay
 from loans.tables import horizon
 from loans.terms import NON_ACCRUAL_AFTER_DAYS
+from loans.terms.rolling import falling_due_on
 
 _TOUCHED = """
-SELECT book_id, loan_id FROM loans.instalment
- WHERE known_to_seq IS NULL AND NOT overdue AND paid_fen < principal_fen
-   AND (rolls AND nominal_date = ANY(:rolled) OR NOT rolls AND nominal_date = :closing)
+SELECT i.book_id, i.loan_id FROM loans.instalment i
+  JOIN unnest(CAST(:codes AS text[]), CAST(:dates AS date[])) AS f (rolling, nominal_date) USING (rolling, nominal_date)
+ WHERE i.known_to_seq IS NULL AND (i.charges OR NOT i.overdue AND i.paid_fen <> i.principal_fen)
+   AND NOT i.overdue AND i.paid_fen <> i.principal_fen AND i.nominal_date = ANY(CAST(:dates AS date[]))
 UNION
 SELECT book_id, loan_id FROM loans.charge
  WHERE known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0 AND due_date = :closing
@@ -36,7 +38,7 @@ SELECT book_id, loan_id FROM loans.standing
 ORDER BY book_id, loan_id
 """
 
-WHAT = {FellOverdue: "转逾期", StoppedAccruing: "转非应计"}
+WHAT = {FellOverdue: "转逾期", StoppedAccruing: "转非应计", InterestCapitalised: "利息转本"}
 """What a close can do to a loan, as its voucher says."""
 
 
@@ -52,12 +54,14 @@ def age(session: Session, closing: date) -> Aged:
     """Let the close of a day pass over the loans, and post what falls overdue or stops accruing, one voucher per book."""
     row = session.execute(text("SELECT charged_through, aged_through FROM loans.horizon FOR UPDATE")).one()
     before, after = Horizon(row.charged_through, row.aged_through), Horizon(row.charged_through, closing)
+    falling = falling_due_on(closing)
     keys: list[Key] = [
         (book_id, loan_id)
         for book_id, loan_id in session.execute(
             text(_TOUCHED),
             {
-                "rolled": list(dates_falling_on(closing)),
+                "codes": [code for code, _ in falling],
+                "dates": [nominal for _, nominal in falling],
                 "closing": closing,
                 "stopping": closing - (NON_ACCRUAL_AFTER_DAYS + 1) * DAY,
             },

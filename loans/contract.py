@@ -1,12 +1,13 @@
 """A loan contract (借据) as stored: whose book, which terms, which household; people stay in the registry."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from datetime import date
+from dataclasses import dataclass
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ledger.journal import BookCode, Dimensions
-from loans.terms import Component, CompoundBase, LoanTerms, Method, RateStep
+from loans.terms import LoanTerms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,34 +36,15 @@ class Contract:
         return Dimensions(county=self.county, product=self.product, loan_id=self.id)
 
 
+_TERMS = TypeAdapter(LoanTerms)
+
+
 def terms_to_json(terms: LoanTerms) -> dict[str, Any]:
     """Return terms as JSON values."""
-    return {name: _plain(value) for name, value in asdict(terms).items()}
+    stored: dict[str, Any] = _TERMS.dump_python(terms, mode="json")
+    return stored
 
 
 def terms_from_json(stored: Mapping[str, Any]) -> LoanTerms:
     """Return the terms that `terms_to_json` stored."""
-    return LoanTerms(
-        product=stored["product"],
-        principal_fen=stored["principal_fen"],
-        drawn_on=date.fromisoformat(stored["drawn_on"]),
-        maturity=date.fromisoformat(stored["maturity"]),
-        method=Method(stored["method"]),
-        rates=tuple(RateStep(date.fromisoformat(s["start"]), s["rate_ppb"], s["gov_ppb"]) for s in stored["rates"]),
-        penalty_percent=stored["penalty_percent"],
-        compound_base=CompoundBase(stored["compound_base"]),
-        grace_until=date.fromisoformat(stored["grace_until"]) if stored["grace_until"] else None,
-        basis=stored["basis"],
-        early_order=tuple(Component(name) for name in stored["early_order"]),
-        late_order=tuple(Component(name) for name in stored["late_order"]),
-    )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, dict):
-        return {name: _plain(part) for name, part in value.items()}
-    return value
+    return _TERMS.validate_python(stored)

@@ -77,6 +77,13 @@ def _charged(movement: moved.InterestCharged, loan: Dimensions) -> tuple[Posting
 
 
 @postings.register
+def _capitalised(movement: moved.InterestCapitalised, loan: Dimensions) -> tuple[Posting, ...]:
+    contract = StreamKind.CONTRACT
+    borrower = replace(loan, payer=BORROWER, kind=contract)
+    return debit(PRINCIPAL["normal"], movement.fen, loan), credit(RECEIVABLE[contract], movement.fen, borrower)
+
+
+@postings.register
 def _fell_overdue(movement: moved.FellOverdue, loan: Dimensions) -> tuple[Posting, ...]:
     if movement.state is not State.ACCRUING:
         return ()

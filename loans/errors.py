@@ -17,6 +17,14 @@ class BadTerms(LoanError):
         super().__init__(f"贷款条款不成立：{detail}")
 
 
+class NoReferenceRate(LoanError):
+    """A reference rate of which nothing was quoted by then."""
+
+    def __init__(self, code: str, day: date, months: int) -> None:
+        self.code, self.day, self.months = code, day, months
+        super().__init__(f"{day} 没有 {code} 的 {months} 个月期利率")
+
+
 class UnknownProduct(LoanError):
     """A product code that the product file does not have on that date."""
 

@@ -7,7 +7,16 @@ ends the same.
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
 from datetime import date
+from enum import StrEnum
 from typing import Any, ClassVar
+
+
+class Prepayment(StrEnum):
+    """What a payment beyond the dues does, chosen at repayment (提前还款方式)."""
+
+    SHORTER = "shorter"  # 缩短期限: the last principal is paid, an equal instalment stays
+    SMALLER = "smaller"  # 减少每期还款额: the dates stay
+    AHEAD = "ahead"  # 预存: accrued interest first, then the next instalments
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,14 +59,42 @@ class TakenOver(LoanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RateSet(LoanEvent):
+    """A floating rate is set anew (利率重定价): from the value date the new rate runs, and an equal instalment is made anew."""
+
+    kind = "rate_set"
+    rank = 1
+    rate_ppb: int
+    gov_ppb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(LoanEvent):
     """The maturity moves (展期); from the value date the rate of the new tier applies."""
 
     kind = "extended"
-    rank = 1
+    rank = 2
     maturity: date
     rate_ppb: int
     gov_ppb: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraceGranted(LoanEvent):
+    """A grace in mid-life (宽限): what it spares over the days from the value date until `until`; what is due stays due."""
+
+    kind = "grace_granted"
+    rank = 3
+    grace: str  # a `GraceKind`
+    until: date
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MisuseFound(LoanEvent):
+    """The money went elsewhere (挪用): from the value date all of it bears the misuse rate, and subsidy stops."""
+
+    kind = "misuse_found"
+    rank = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,20 +102,18 @@ class CostAdvanced(LoanEvent):
     """The bank lays out collection cost for the borrower (垫付费用)."""
 
     kind = "cost_advanced"
-    rank = 2
+    rank = 5
     fen: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Repaid(LoanEvent):
-    """Money comes in (还款). What is beyond the dues shortens the term, or, paid `ahead`, settles accrued interest and
-    then the next instalments.
-    """
+    """Money comes in (还款). What is beyond the dues prepays principal, in the way chosen at repayment."""
 
     kind = "repaid"
-    rank = 3
+    rank = 6
     fen: int
-    ahead: bool = False
+    prepays: Prepayment = Prepayment.SHORTER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +121,7 @@ class Refunded(LoanEvent):
     """An overpayment goes back to the borrower (退款)."""
 
     kind = "refunded"
-    rank = 4
+    rank = 7
     fen: int
 
 
@@ -99,7 +134,7 @@ class WrittenOff(LoanEvent):
     """
 
     kind = "written_off"
-    rank = 5
+    rank = 8
     pool_fen: int
     pool_share_ppb: int
 
@@ -114,8 +149,11 @@ class Reversed(LoanEvent):
 
 
 KINDS: Mapping[str, type[LoanEvent]] = {
-    cls.kind: cls for cls in (Disbursed, TakenOver, Extended, CostAdvanced, Repaid, Refunded, WrittenOff, Reversed)
-}
+    cls.kind: cls
+    for cls in (
+        Disbursed, TakenOver, RateSet, Extended, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, WrittenOff, Reversed,
+    )
+}  # fmt: skip
 
 
 def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
@@ -151,8 +189,10 @@ def _json(value: Any) -> Any:
 
 
 def _value(name: str, stored: Any) -> Any:
-    if name in ("maturity", "charged_until"):
+    if name in ("maturity", "charged_until", "until"):
         return date.fromisoformat(stored)
+    if name == "prepays":
+        return Prepayment(stored)
     if name == "unpaid":
         return tuple((kind, date.fromisoformat(due), fen) for kind, due, fen in stored)
     return stored

@@ -4,11 +4,13 @@ Streams (计息段) are lines of base × rate over half-open days; charges (结�
 instalments are what is due of principal; the standing says where the loan is now.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 
+from loans.instalments import DueInstalment
 from loans.movements import Movement, State
-from loans.terms import Instalment, StreamKind
+from loans.terms import LoanTerms, StreamKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,15 +62,6 @@ class Charge:
 
 
 @dataclass(frozen=True, slots=True)
-class DueInstalment:
-    """An instalment and what is paid of it."""
-
-    instalment: Instalment
-    paid_fen: int
-    overdue: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Standing:
     """Where a loan is: amounts in fen; `oldest_due` is the oldest unpaid due date, from which days past due count."""
 
@@ -87,8 +80,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Life:
-    """The result of replay."""
+    """The result of replay; `terms` are those now in force."""
 
+    terms: LoanTerms
     streams: tuple[Stream, ...]
     charges: tuple[Charge, ...]
     instalments: tuple[DueInstalment, ...]
@@ -99,13 +93,17 @@ class Life:
 
 
 class StreamLines:
-    """The lines of one kind while they are being written: closing one and opening the next on a date."""
+    """The lines of one kind while they are being written: closing one and opening the next on a date.
 
-    def __init__(self, kind: StreamKind) -> None:
-        """Begin without a line."""
-        self.kind = kind
+    Lines are in order of their days; only those from `_open` on may have days that are not yet charged.
+    """
+
+    def __init__(self, kind: StreamKind, read: Callable[[date], int]) -> None:
+        """Begin without a line; `read` is the clock of the kind's day count."""
+        self.kind, self.read = kind, read
         self.lines: list[Stream] = []
         self.charged_until: date | None = None
+        self._open = 0
 
     @property
     def base_fen(self) -> int:
@@ -115,47 +113,58 @@ class StreamLines:
     def run(self, start: date, base_fen: int, steps: list[tuple[date, int, int]], state: State) -> None:
         """From a date on, let interest run on a base; `steps` are (from, rate, government's rate), the first at or before."""
         start = max(start, self.charged_until or start)
-        opened = [
-            Stream(self.kind, base_fen, rate, gov, max(step_start, start), following, state)
-            for (step_start, rate, gov), following in zip(steps, [*(step[0] for step in steps[1:]), None], strict=True)
-            if following is None or following > start
-        ]
-        if base_fen == 0:
-            opened = []
-        running = [line for line in self.lines if line.end is None or line.end > start]
-        if [(line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state) for line in running] == [
-            (line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state) for line in opened
-        ]:
+        opened = (
+            [
+                Stream(self.kind, base_fen, rate, gov, max(step_start, start), following, state)
+                for (step_start, rate, gov), following in zip(steps, [*(step[0] for step in steps[1:]), None], strict=True)
+                if following is None or following > start
+            ]
+            if base_fen
+            else []
+        )
+        running = [line for line in self.lines[self._open :] if line.end is None or line.end > start]
+        if [_content(line) for line in running] == [_content(line) for line in opened]:
             return
         self.cut(start)
         self.lines += opened
 
     def cut(self, end: date) -> None:
         """End what runs on a date; what would begin then or later never began."""
-        kept = []
-        for line in self.lines:
-            if line.start >= end:
-                continue
-            ends_later = line.end is None or line.end > end
-            kept.append(_ending(line, end) if ends_later else line)
-        self.lines = kept
+        while self.lines and self.lines[-1].start >= end:
+            self.lines.pop()
+        self._open = min(self._open, len(self.lines))
+        for index in range(len(self.lines) - 1, self._open - 1, -1):
+            line = self.lines[index]
+            if line.end is None or line.end > end:
+                self.lines[index] = _ending(line, end)
 
     def units(self, since: date, until: date) -> tuple[date, int, int]:
-        """Return (first day, whole units, government's units) of the days `[since, until)`."""
-        first, whole, gov = until, 0, 0
-        for line in self.lines:
-            days = line.days(since, until)
-            if days:
-                first = min(first, max(line.start, since))
-                whole += line.base_fen * line.rate_ppb * days
-                gov += line.base_fen * line.gov_ppb * days
+        """Return (first day, whole units, government's units) of the days `[since, until)`, none of them charged."""
+        first, whole, gov, read = until, 0, 0, self.read
+        for line in self.lines[self._open :]:
+            start = max(since, line.start)
+            end = until if line.end is None or line.end > until else line.end
+            if start < end:
+                ticks = read(end) - read(start)
+                first = min(first, start)
+                whole += line.base_fen * line.rate_ppb * ticks
+                gov += line.base_fen * line.gov_ppb * ticks
         return first, whole, gov
+
+    def charge(self, until: date) -> None:
+        """Mark all days before a date as charged."""
+        self.charged_until = until
+        while self._open < len(self.lines):
+            end = self.lines[self._open].end
+            if end is None or end > until:
+                break
+            self._open += 1
 
     def restate(self, state: State) -> None:
         """Give all days that are not yet charged another state."""
         since = self.charged_until or date.min
-        restated = []
-        for line in self.lines:
+        kept, restated = self.lines[: self._open], []
+        for line in self.lines[self._open :]:
             if line.end is not None and line.end <= since:
                 restated.append(line)
                 continue
@@ -163,7 +172,11 @@ class StreamLines:
                 restated.append(_ending(line, since))
             start = max(line.start, since)
             restated.append(Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, start, line.end, state))
-        self.lines = restated
+        self.lines = kept + restated
+
+
+def _content(line: Stream) -> tuple[int, int, int, date | None, State]:
+    return line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state
 
 
 def _ending(line: Stream, end: date) -> Stream:

@@ -66,6 +66,13 @@ class InterestCharged(Movement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InterestCapitalised(Movement):
+    """The borrower's charged and unpaid contract interest becomes principal (利息转本)."""
+
+    fen: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FellOverdue(Movement):
     """Principal was due and not paid."""
 

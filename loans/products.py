@@ -1,7 +1,7 @@
 """Loan products (贷款产品) as dated data: `products.toml` beside this module."""
 
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger.calendar import add_months
 from ledger.money import percent, yuan
 from loans.errors import BadTerms, UnknownProduct
-from loans.terms import CompoundBase, LoanTerms, Method, RateStep
+from loans.terms import QUARTERS, CompoundBase, Cycle, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +30,7 @@ class Product:
     borrower: str
     small_loan: bool
     method: Method
+    principal: Cycle | None
     max_months: int
     grace_months: int
     cap_fen: int
@@ -60,8 +61,14 @@ class Product:
             rates=self._rate_steps(rate_ppb, drawn_on),
             penalty_percent=self.penalty_percent,
             compound_base=self.compound_base,
-            grace_until=add_months(drawn_on, self.grace_months) if self.grace_months else None,
+            principal=self.principal,
+            graces=self._graces(drawn_on),
         )
+
+    def _graces(self, drawn_on: date) -> tuple[Grace, ...]:
+        if not self.grace_months:
+            return ()
+        return (Grace(GraceKind.PRINCIPAL_DEFERRED, drawn_on, add_months(drawn_on, self.grace_months)),)
 
     def _rate_steps(self, rate_ppb: int, drawn_on: date) -> tuple[RateStep, ...]:
         steps = [
@@ -80,7 +87,8 @@ def products() -> tuple[Product, ...]:
             (
                 Product(
                     code=row["code"], name=row["name"], valid_from=row["valid_from"], borrower=row["borrower"],
-                    small_loan=row["small_loan"], method=Method(row["method"]), max_months=row["max_months"],
+                    small_loan=row["small_loan"], method=Method(row["method"]),
+                    principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None, max_months=row["max_months"],
                     grace_months=row.get("grace_months", 0), cap_fen=row["cap_fen"], max_rate_ppb=row["max_rate_ppb"],
                     subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
                     subsidised_when_extended=row["subsidised_when_extended"], penalty_percent=row["penalty_percent"],

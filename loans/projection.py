@@ -12,6 +12,7 @@ from loans import tables
 from loans.contract import Contract
 from loans.life import Life
 from loans.queries import Key, live_rows
+from loans.terms import StreamKind
 
 Row = tuple[Any, ...]
 
@@ -26,14 +27,16 @@ class Projection:
 
 
 def _streams(contract: Contract, life: Life) -> list[Row]:
-    basis = contract.terms.basis
+    terms, own = life.terms, not life.terms.settles_quarterly
     return [
         (
             s.kind.value,
             s.base_fen,
             s.rate_ppb,
             s.gov_ppb,
-            basis,
+            terms.count_of(s.kind).value,
+            terms.drawn_on,
+            own and s.kind is StreamKind.CONTRACT,
             s.start,
             s.end,
             contract.product,
@@ -45,11 +48,11 @@ def _streams(contract: Contract, life: Life) -> list[Row]:
 
 
 def _charges(contract: Contract, life: Life) -> list[Row]:
-    basis = contract.terms.basis
+    count_of = life.terms.count_of
     return [
         (
-            c.kind.value, c.start, c.end, c.due, c.whole_fen, c.gov_fen, c.whole_units, c.gov_units, c.paid_fen, basis,
-            contract.product, contract.county, c.state.value,
+            c.kind.value, c.start, c.end, c.due, c.whole_fen, c.gov_fen, c.whole_units, c.gov_units, c.paid_fen,
+            count_of(c.kind).value, contract.product, contract.county, c.state.value,
         )
         for c in life.charges
     ]  # fmt: skip
@@ -57,9 +60,13 @@ def _charges(contract: Contract, life: Life) -> list[Row]:
 
 def _instalments(_: Contract, life: Life) -> list[Row]:
     return [
-        (i.instalment.number, i.instalment.nominal, i.instalment.rolls, i.instalment.fen, i.paid_fen, i.overdue)
-        for i in life.instalments
-    ]
+        (
+            made.number, made.nominal, made.rolling.code, made.rolling.calculates_nominal, made.charges, made.fen, line.paid_fen,
+            line.overdue,
+        )
+        for line in life.instalments
+        for made in (line.instalment,)
+    ]  # fmt: skip
 
 
 def _charged_until(_: Contract, life: Life) -> list[Row]:

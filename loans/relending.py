@@ -23,10 +23,10 @@ from ledger.reversal import take_back
 from loans import entries
 from loans.errors import RelendingRefused
 from loans.tables import draw_event
-from loans.terms import interest_fen, settlement_days
+from loans.terms import DayCount, interest_fen, settlement_days
 from registry.reference import rural_banks
 
-BASIS = 360
+BASIS = DayCount.ACT_360.year
 TERMS_MONTHS = (3, 6, 12)
 MOST_EXTENSIONS = 4
 MOST_YEARS = 5

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
-from ledger.calendar import DAY, dates_falling_on
+from ledger.calendar import DAY
 from ledger.db import forget
 from ledger.journal import Dimensions, JournalEntry, Posting, merged
 from ledger.money import round_half_up
@@ -23,7 +23,8 @@ from loans import entries
 from loans.movements import InterestCharged, State
 from loans.queries import HORIZON
 from loans.tables import horizon
-from loans.terms import StreamKind, interest_fen, is_settlement_day, last_settlement_before
+from loans.terms import DayCount, StreamKind, interest_fen, is_settlement_day, last_settlement_before
+from loans.terms.rolling import falling_due_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,48 +35,67 @@ class Settled:
     fen: int
 
 
-_CHARGE = """
-WITH due AS (
-    SELECT i.book_id, i.loan_id FROM loans.instalment i
-     WHERE i.known_to_seq IS NULL AND NOT i.overdue AND i.paid_fen < i.principal_fen
-       AND (i.rolls AND i.nominal_date = ANY(:rolled) OR NOT i.rolls AND i.nominal_date = :until)
-), counted AS (
-    SELECT s.book_id, s.loan_id, s.kind, s.basis, s.product, s.county, s.state, s.base_fen, s.rate_ppb, s.gov_ppb,
-           greatest(s.start_date, CAST(:since AS date), x.until_date) AS first_day,
-           least(s.end_date, CAST(:until AS date)) AS last_end
+_DUE = """
+SELECT i.book_id, i.loan_id, bool_or(i.charges) AS charges,
+       max(CASE WHEN i.counts_nominal THEN i.nominal_date ELSE :until END) AS until_date
+  FROM loans.instalment i
+  JOIN unnest(CAST(:codes AS text[]), CAST(:dates AS date[])) AS f (rolling, nominal_date) USING (rolling, nominal_date)
+ WHERE i.known_to_seq IS NULL AND (i.charges OR NOT i.overdue AND i.paid_fen <> i.principal_fen)
+   AND i.nominal_date = ANY(CAST(:dates AS date[]))
+ GROUP BY i.book_id, i.loan_id
+"""
+
+_CHARGE = f"""
+WITH due AS ({_DUE}), counted AS (
+    SELECT s.book_id, s.loan_id, s.kind, s.day_count, s.anchor, s.product, s.county, s.state, s.base_fen, s.rate_ppb, s.gov_ppb,
+           greatest(s.start_date, x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS first_day,
+           least(s.end_date, u.until_date) AS last_end, u.until_date, u.regular
       FROM loans.stream s
+      LEFT JOIN due d
+        ON d.book_id = s.book_id AND d.loan_id = s.loan_id AND s.kind = 'contract' AND (d.charges OR NOT s.own_dates)
       LEFT JOIN loans.charged_until x
         ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL
-     WHERE s.known_to_seq IS NULL AND (s.end_date IS NULL OR s.end_date > :since) AND s.start_date < :until
-       AND (:everyone OR s.kind = 'contract' AND (s.book_id, s.loan_id) IN (SELECT book_id, loan_id FROM due))
+     CROSS JOIN LATERAL (
+        SELECT {{everyone}} AND NOT s.own_dates AS regular,
+               CASE WHEN {{everyone}} AND NOT s.own_dates THEN CAST(:until AS date) ELSE d.until_date END AS until_date
+     ) AS u
+     WHERE s.known_to_seq IS NULL AND ({{everyone}} AND NOT s.own_dates OR d.loan_id IS NOT NULL) AND s.start_date < u.until_date
+       AND (s.own_dates OR s.end_date IS NULL OR s.end_date > :since)
+), dated AS (
+    SELECT *, CASE WHEN day_count IN ('act/360', 'act/365') THEN last_end - first_day
+                   ELSE loans.ticks(day_count, anchor, first_day, last_end) END AS ticks,
+           1000000000 * loans.year_ticks(day_count)::numeric AS fen_units
+      FROM counted WHERE last_end > first_day AND base_fen > 0 AND rate_ppb > 0
 ), charged AS (
     INSERT INTO loans.charge (book_id, loan_id, kind, start_date, end_date, due_date, whole_fen, gov_fen, whole_units,
-                              gov_units, paid_fen, basis, product, county, state, known_from_seq)
-    SELECT c.book_id, c.loan_id, c.kind, min(first_day), :until, :until,
-           round(sum(base_fen::numeric * rate_ppb * (last_end - first_day)) / (1000000000 * basis::numeric)),
-           round(sum(base_fen::numeric * gov_ppb * (last_end - first_day)) / (1000000000 * basis::numeric)),
-           sum(base_fen::numeric * rate_ppb * (last_end - first_day)),
-           sum(base_fen::numeric * gov_ppb * (last_end - first_day)),
-           0, basis, product, county, state, q.seq
-      FROM counted c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
-     WHERE last_end > first_day AND base_fen > 0 AND rate_ppb > 0
-     GROUP BY c.book_id, c.loan_id, c.kind, basis, product, county, state, q.seq
+                              gov_units, paid_fen, day_count, product, county, state, known_from_seq)
+    SELECT c.book_id, c.loan_id, c.kind, min(first_day), until_date, :until,
+           round(sum(base_fen::numeric * rate_ppb * ticks) / fen_units),
+           round(sum(base_fen::numeric * gov_ppb * ticks) / fen_units),
+           sum(base_fen::numeric * rate_ppb * ticks),
+           sum(base_fen::numeric * gov_ppb * ticks),
+           0, day_count, product, county, state, q.seq
+      FROM dated c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
+     GROUP BY c.book_id, c.loan_id, c.kind, until_date, day_count, fen_units, product, county, state, q.seq
+    HAVING sum(ticks) > 0
      ORDER BY c.book_id, c.loan_id, c.kind
-    RETURNING book_id, loan_id, kind, basis, product, county, state, whole_fen, gov_fen, whole_units, gov_units
+    RETURNING book_id, loan_id, kind, end_date, day_count, product, county, state, whole_fen, gov_fen, whole_units, gov_units
 ), grouped AS (
-    SELECT book_id, kind, basis, product, county, state, count(*) AS charges, sum(whole_fen)::bigint AS whole_fen,
+    SELECT book_id, kind, day_count, product, county, state, count(*) AS charges, sum(whole_fen)::bigint AS whole_fen,
            sum(gov_fen)::bigint AS gov_fen, sum(whole_units) AS whole_units, sum(gov_units) AS gov_units
-      FROM charged GROUP BY book_id, kind, basis, product, county, state
+      FROM charged GROUP BY book_id, kind, day_count, product, county, state
+), irregular AS (
+    SELECT c.book_id, c.loan_id, c.kind, c.end_date, q.seq
+      FROM charged c JOIN (SELECT DISTINCT book_id, loan_id, kind FROM dated WHERE NOT regular) d USING (book_id, loan_id, kind)
+      JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
 ), excepted AS (
-    UPDATE loans.charged_until x SET known_to_seq = q.seq
-      FROM charged c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
-     WHERE NOT :everyone AND x.book_id = c.book_id AND x.loan_id = c.loan_id AND x.kind = c.kind AND x.known_to_seq IS NULL
+    UPDATE loans.charged_until x SET known_to_seq = c.seq
+      FROM irregular c
+     WHERE x.book_id = c.book_id AND x.loan_id = c.loan_id AND x.kind = c.kind AND x.known_to_seq IS NULL
     RETURNING x.id
 ), exceptions AS (
     INSERT INTO loans.charged_until (book_id, loan_id, kind, until_date, known_from_seq)
-    SELECT c.book_id, c.loan_id, c.kind, :until, q.seq
-      FROM charged c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
-     WHERE NOT :everyone AND (SELECT count(*) FROM excepted) >= 0
+    SELECT book_id, loan_id, kind, end_date, seq FROM irregular WHERE (SELECT count(*) FROM excepted) >= 0
 )
 SELECT * FROM grouped ORDER BY book_id, product, county, kind, state
 """
@@ -83,39 +103,24 @@ SELECT * FROM grouped ORDER BY book_id, product, county, kind, state
 
 def settle(session: Session, closing: date) -> Settled:
     """Charge, at the close of a day, what falls due the next day, and post it per book, product, county, payer and kind."""
-    until = closing + DAY
-    everyone = is_settlement_day(closing)
-    rolled = list(dates_falling_on(until))
+    until, everyone = closing + DAY, is_settlement_day(closing)
+    falling = falling_due_on(until)
+    values = {"until": until, "codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling]}
     session.execute(update(horizon).values(charged_through=closing))
     forget(session, HORIZON)
-    if everyone or _anything_due(session, rolled, until):
-        return _charge(session, closing, until, rolled, everyone=everyone)
+    if everyone or session.scalar(text(f"SELECT EXISTS ({_DUE})"), values):
+        return _charge(session, closing, values, everyone=everyone)
     return Settled(0, 0)
 
 
-def _anything_due(session: Session, rolled: list[date], until: date) -> bool:
-    return bool(
-        session.scalar(
-            text(
-                "SELECT EXISTS (SELECT FROM loans.instalment i WHERE i.known_to_seq IS NULL AND NOT i.overdue "
-                "AND i.paid_fen < i.principal_fen AND (i.rolls AND i.nominal_date = ANY(:rolled) "
-                "OR NOT i.rolls AND i.nominal_date = :until))"
-            ),
-            {"rolled": rolled, "until": until},
-        )
-    )
-
-
-def _charge(session: Session, closing: date, until: date, rolled: list[date], *, everyone: bool) -> Settled:
+def _charge(session: Session, closing: date, values: dict[str, object], *, everyone: bool) -> Settled:
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     seqs = take_sequence(session, dict.fromkeys(mine, 1))
+    since = last_settlement_before(closing) + DAY
     rows = session.execute(
-        text(_CHARGE),
-        {
-            "rolled": rolled, "until": until, "everyone": everyone, "since": last_settlement_before(closing) + DAY,
-            "books": list(seqs), "seqs": list(seqs.values()),
-        },
-    ).all()  # fmt: skip
+        text(_CHARGE.format(everyone=everyone)),
+        {**values, "since": since, "books": list(seqs), "seqs": list(seqs.values())},
+    ).all()
     lines: dict[int, list[Posting]] = {}
     adjustments: dict[int, list[Posting]] = {}
     for row in rows:
@@ -137,9 +142,9 @@ def _charge(session: Session, closing: date, until: date, rolled: list[date], *,
 def _rounding(row: Row[Any], kind: StreamKind, state: State, group: Dimensions) -> tuple[Posting, ...]:
     """Return Σ rounded − Σ exact of a charge run per payer, to the fen (accounting.md)."""
     lines: tuple[Posting, ...] = ()
-    whole_units, gov_units = int(row.whole_units), int(row.gov_units)
-    government = row.gov_fen - round_half_up(interest_fen(gov_units, row.basis))
-    borrower = row.whole_fen - row.gov_fen - round_half_up(interest_fen(whole_units - gov_units, row.basis))
+    whole_units, gov_units, year = int(row.whole_units), int(row.gov_units), DayCount(row.day_count).year
+    government = row.gov_fen - round_half_up(interest_fen(gov_units, year))
+    borrower = row.whole_fen - row.gov_fen - round_half_up(interest_fen(whole_units - gov_units, year))
     if government:
         lines += entries.accrued(kind, entries.GOVERNMENT, government, group)
     if borrower and state is State.ACCRUING:

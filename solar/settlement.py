@@ -22,7 +22,7 @@ from ledger.posting import post_many
 from ledger.queries import free_references
 from ledger.reversal import take_back
 from loans import servicing
-from loans.events import Repaid
+from loans.events import Prepayment, Repaid
 from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
@@ -203,7 +203,7 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     payments = [
         (
             loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],
-            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen, ahead=True),
+            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen, prepays=Prepayment.AHEAD),
         )
         for row in rows
     ]

@@ -22,13 +22,13 @@ What it follows, in its own words:
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 
 from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Refunded, Repaid, Reversed, WrittenOff
-from loans.terms import CompoundBase, LoanTerms, Method
+from loans.terms import CompoundBase, DayCount, LoanTerms, Method
 
 ONE_DAY = timedelta(days=1)
 CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
@@ -159,7 +159,7 @@ class Oracle:
     def _add_a_days_interest(self, day: date) -> None:
         rate, gov = self.rate_on(day)
         penalty_rate = rate * self.terms.penalty_percent // 100
-        if not self.subsidised_on_holidays and self.terms.method is Method.BULLET and day >= self.parts[0].nominal:
+        if not self.subsidised_on_holidays and day >= self.parts[-1].nominal:
             gov = 0
         self._add(CONTRACT, day, self.principal() - self.overdue(), rate, gov)
         self._add(PENALTY, day, self.overdue(), penalty_rate, 0)
@@ -174,7 +174,7 @@ class Oracle:
 
     def _add(self, kind: str, day: date, base: int, rate: int, gov: int) -> None:
         self.daily[(kind, day)] = (base, rate, gov)
-        year = 10**9 * self.terms.basis
+        year = 10**9 * (365 if self.terms.day_count is DayCount.ACT_365 else 360)
         self.unbilled[kind][0] += Fraction(base * rate, year)
         self.unbilled[kind][1] += Fraction(base * gov, year)
 
@@ -195,7 +195,7 @@ class Oracle:
         if isinstance(event, Disbursed) == bool(self.parts):
             raise Refused(event)
         if isinstance(event, Disbursed):
-            self.parts = instalments(self.terms, self.roll)
+            self.parts = instalments(self.terms, self.roll, self.terms.drawn_on, event.fen)
             self.rates = [(step.start, step.rate_ppb, step.gov_ppb) for step in self.terms.rates]
         elif isinstance(event, Extended):
             self._extend(event)
@@ -205,7 +205,7 @@ class Oracle:
             if self.state == "written_off":
                 self._recover(event.fen)
             else:
-                self._repay(event.value_date, event.fen)
+                self._repay(event.value_date, event.fen, event.prepays)
         elif isinstance(event, Refunded):
             if event.fen > self.excess:
                 raise Refused(event)
@@ -216,31 +216,45 @@ class Oracle:
             raise TypeError(event)
 
     def _extend(self, event: Extended) -> None:
-        if self.terms.method is not Method.BULLET or event.maturity <= self.parts[0].nominal:
+        if event.maturity <= max(self.parts[-1].nominal, event.value_date) or not self.principal():
             raise Refused(event)
-        (part,) = self.parts
-        if part.overdue:
+        if self.overdue():
             self._bill(PENALTY, event.value_date)
             self._bill(COMPOUND, event.value_date)
-        part.nominal, part.due, part.overdue = event.maturity, self.roll(event.maturity), False
+        self.terms = replace(self.terms, maturity=event.maturity)
+        self._plan_anew(event.value_date)
         self.rates = [step for step in self.rates if step[0] < event.value_date]
         self.rates.append((event.value_date, event.rate_ppb, event.gov_ppb))
         self._accrue_again_if_nothing_is_due(event.value_date)
 
-    def _repay(self, day: date, fen: int) -> None:
+    def _plan_anew(self, day: date, *, today_stays: bool = False) -> None:
+        """Spread what is owed over the dates that are left; what was paid stays where it fell due, what was paid early, today."""
+        past = [part for part in self.parts if part.due <= day]
+        owed = self.principal() - (sum(part.owed for part in past) if today_stays else 0)
+        kept = past if today_stays else [Part(part.nominal, part.due, part.paid, part.paid) for part in past if part.paid]
+        early = sum(part.paid for part in self.parts if part.due > day)
+        if early:
+            kept.append(Part(day, day, early, early))
+        self.parts = kept + instalments(self.terms, self.roll, day, owed)
+
+    def _repay(self, day: date, fen: int, prepays: str) -> None:
         oldest = self.oldest_due()
         self._bill(PENALTY, day)
         self._bill(COMPOUND, day)
         late = oldest is not None and (day - oldest).days > 90
         for component in self.terms.late_order if late else self.terms.early_order:
             fen = self._settle(component.value, day, fen)
-        if fen >= self.principal() > 0:
+        ahead = prepays == "ahead"
+        if fen >= self.principal() > 0 or (ahead and fen and self.principal()):
             self._bill(CONTRACT, day)
             fen = self._settle("interest", day, fen)
-        for part in reversed(self.parts):
+        before = fen
+        for part in self.parts if ahead else reversed(self.parts):
             paid = min(fen, part.owed)
             part.paid += paid
             fen -= paid
+        if prepays == "smaller" and fen < before and sum(1 for part in self.parts if part.owed) > 1:
+            self._plan_anew(day, today_stays=True)
         self.excess += fen
         self._accrue_again_if_nothing_is_due(day)
 
@@ -292,20 +306,23 @@ def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
     return sorted(left, key=lambda event: (event.value_date, WITHIN_A_DAY.index(type(event)), event.reference))
 
 
-def instalments(terms: LoanTerms, roll: Callable[[date], date]) -> list[Part]:
-    """Return what of principal falls due when: a bullet on the working day of its maturity, the rest on 21sts."""
-    if terms.method is Method.BULLET:
-        return [Part(terms.maturity, roll(terms.maturity), terms.principal_fen)]
-    ends = []
-    day = terms.drawn_on + ONE_DAY
-    while day <= terms.maturity:
-        if is_settlement(day) and (terms.grace_until is None or day > terms.grace_until):
-            ends.append(day)
+def instalments(terms: LoanTerms, roll: Callable[[date], date], start: date, principal: int) -> list[Part]:
+    """Return what of principal falls due when after a day: on the 21sts after the grace, and on the maturity's working day."""
+    last = terms.maturity + ONE_DAY if is_settlement(terms.maturity) and terms.method is not Method.BULLET else terms.maturity
+    days = []
+    day = start + ONE_DAY
+    while day < last and terms.method is not Method.BULLET:
+        if is_settlement(day - ONE_DAY) and not any(grace.start < day <= grace.end for grace in terms.graces):
+            days.append(day)
         day += ONE_DAY
-    each = terms.principal_fen // len(ends)
-    fens = [each] * (len(ends) - 1)
-    fens.append(terms.principal_fen - sum(fens))
-    return [Part(end + ONE_DAY, end + ONE_DAY, fen) for end, fen in zip(ends, fens, strict=True)]
+    days.append(last)
+    each = half_up(Fraction(principal, len(days)))
+    fens = []
+    for number in range(1, len(days) + 1):
+        left = principal - sum(fens)
+        fens.append(left if number == len(days) else min(each, left))
+    parts = [Part(day, roll(day) if day == terms.maturity else day, fen) for day, fen in zip(days, fens, strict=True)]
+    return [part for part in parts if part.fen]
 
 
 def is_settlement(day: date) -> bool:

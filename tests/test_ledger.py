@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ledger import chart, ties
 from ledger.books import Book, BookKind, book_named, fund_book_code
-from ledger.calendar import add_months, dates_falling_on, following_working_day, is_working_day, working_days_after
+from ledger.calendar import add_months, following_working_day, is_working_day, working_days_after
 from ledger.db import unit_of_work
 from ledger.errors import (
     AlreadyReversed,
@@ -101,16 +101,9 @@ def test_the_calendar_knows_holidays_and_working_saturdays() -> None:
     assert not is_working_day(date(2017, 10, 1))
     assert is_working_day(date(2017, 9, 30))  # 调休: a Saturday at work
     assert following_working_day(date(2017, 10, 1)) == date(2017, 10, 9)
-    assert dates_falling_on(date(2017, 10, 9))[-1] == date(2017, 10, 1)
-    assert dates_falling_on(date(2017, 10, 2)) == ()
     assert working_days_after(date(2017, 9, 30), 1) == date(2017, 10, 9)
     assert add_months(date(2016, 2, 29), 12) == date(2017, 2, 28)
     assert add_months(date(2017, 8, 31), -2) == date(2017, 6, 30)
-
-
-@given(st.dates(date(2005, 1, 1), date(2025, 12, 1)))
-def test_nominal_dates_and_rolled_dates_agree(day: date) -> None:
-    assert day in dates_falling_on(following_working_day(day))
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from loans.events import Disbursed, LoanEvent, Repaid
 from loans.life import Charge, Horizon, Life
 from loans.relending import Draw, interest_periods, payable
 from loans.replay import replay
-from loans.terms import CompoundBase, LoanTerms, Method, RateStep, StreamKind, interest_fen
+from loans.terms import CompoundBase, Grace, GraceKind, LoanTerms, Method, RateStep, StreamKind, interest_fen
 
 RATE = 43_500_000
 DRAWN, MATURITY = date(2017, 3, 15), date(2018, 3, 15)
@@ -63,7 +63,8 @@ def test_e2_grace_then_equal_principal() -> None:
     drawn = date(2017, 5, 10)
     terms = LoanTerms(
         product="GFNH", principal_fen=4_000_000, drawn_on=drawn, maturity=date(2026, 9, 20),
-        method=Method.EQUAL_PRINCIPAL, rates=(RateStep(drawn, 49_000_000, 0),), grace_until=date(2019, 6, 19),
+        method=Method.EQUAL_PRINCIPAL, rates=(RateStep(drawn, 49_000_000, 0),),
+        graces=(Grace(GraceKind.PRINCIPAL_DEFERRED, drawn, date(2019, 6, 19)),),
     )  # fmt: skip
     events: list[LoanEvent] = [Disbursed(reference="d", value_date=drawn, fen=4_000_000)]
     for number in range(1, 40):

@@ -32,7 +32,7 @@ class Act:
 def acts(loan: DemoLoan, number: int) -> Iterator[Act]:
     """Yield what happens to one loan within the demo; `number` picks the rarer stories."""
     terms = demo_terms(loan)
-    events: list[LoanEvent] = [Disbursed(reference="d", value_date=loan.drawn_on, fen=terms.principal_fen)]
+    events: list[LoanEvent] = [Disbursed(reference="d", value_date=loan.drawn_on, fen=loan.yuan * 100)]
     match loan.ending:
         case "on time" if number % 120 == 0 and loan.acts_on is not None:
             yield from _bounced(loan, terms, events, loan.acts_on)

@@ -4,13 +4,27 @@ import re
 from collections.abc import Mapping
 from datetime import date
 from fractions import Fraction
+from functools import singledispatch
 
 from app.papers import CHARGES, METHODS
 from ledger.books import BookKind
 from ledger.money import percent, round_half_up, yuan
-from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Refunded, Repaid, Reversed, TakenOver, WrittenOff
+from loans.events import (
+    CostAdvanced,
+    Disbursed,
+    Extended,
+    GraceGranted,
+    LoanEvent,
+    Prepayment,
+    RateSet,
+    Refunded,
+    Repaid,
+    Reversed,
+    TakenOver,
+    WrittenOff,
+)
 from loans.products import product_name, products
-from loans.terms import CompoundBase, StreamKind
+from loans.terms import CompoundBase, Cycle, DayCount, GraceKind, LoanTerms, StreamKind, Unit
 from registry.errors import BadIdentity
 from registry.identity import checked_id, masked_id, masked_name
 from statements.charts import FEN_PER_WAN
@@ -20,6 +34,9 @@ ENTRY_KINDS: Mapping[str, str] = {
     "loans.disbursed": "发放贷款",
     "loans.taken_over": "接管贷款",
     "loans.extended": "展期",
+    "loans.rate_set": "利率重定价",
+    "loans.grace_granted": "宽限",
+    "loans.misuse_found": "认定挪用",
     "loans.repaid": "收回贷款本息",
     "loans.cost_advanced": "垫付费用",
     "loans.refunded": "退还暂收款",
@@ -75,7 +92,10 @@ PAYERS: Mapping[str, str] = {"borrower": "借款人", "government": "财政"}
 EVENTS: Mapping[str, str] = {
     "disbursed": "放款",
     "taken_over": "接管",
+    "rate_set": "利率重定价",
     "extended": "展期",
+    "grace_granted": "宽限",
+    "misuse_found": "认定挪用",
     "cost_advanced": "垫付费用",
     "repaid": "还款",
     "refunded": "退款",
@@ -87,6 +107,29 @@ COMPOUND_BASES: Mapping[str, str] = {
     CompoundBase.INTEREST: "应收未收利息",
     CompoundBase.INTEREST_AND_PENALTY: "应收未收利息及罚息",
 }
+
+DAY_COUNTS: Mapping[str, str] = {
+    DayCount.ACT_360: "实际天数 / 360",
+    DayCount.ACT_365: "实际天数 / 365",
+    DayCount.ACT_ACT: "实际天数 / 当年天数",
+    DayCount.THIRTY_360: "每月 30 天 / 360",
+    DayCount.MONTHS: "对年对月计息，零头天数 / 360",
+}
+
+GRACES: Mapping[str, str] = {
+    GraceKind.PRINCIPAL_DEFERRED: "延期还本",
+    GraceKind.INTEREST_DEFERRED: "延期付息",
+    GraceKind.INTEREST_CAPITALISED: "利息转本",
+    GraceKind.INTEREST_FREE: "免息",
+}
+
+PREPAYMENTS: Mapping[str, str] = {
+    Prepayment.SHORTER: "提前还款缩短期限",
+    Prepayment.SMALLER: "提前还款减少每期还款额",
+    Prepayment.AHEAD: "预存下期",
+}
+
+UNITS: Mapping[str, str] = {Unit.DAYS: "天", Unit.MONTHS: "个月", Unit.YEARS: "年"}
 
 _LONG_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{17}[0-9Xx](?![0-9A-Za-z])")
 
@@ -126,6 +169,16 @@ def person(code: str) -> str:
     return "系统" if code == "system" else without_ids(code)
 
 
+def settles(terms: LoanTerms) -> str:
+    """Return when contract interest falls due, as a contract says it."""
+    if terms.settles_quarterly:
+        return "每季末月 20 日结息"
+    if terms.interest is None:
+        return "到期一次付息"
+    cycle: Cycle = terms.interest
+    return f"自 {cycle.anchor} 起每 {cycle.every} {UNITS[cycle.unit]}付息"
+
+
 def event_fen(event: LoanEvent) -> int | None:
     """Return the amount of an event, if it has one."""
     match event:
@@ -137,20 +190,47 @@ def event_fen(event: LoanEvent) -> int | None:
             return None
 
 
+@singledispatch
 def event_note(event: LoanEvent) -> str:
     """Return what an event says besides its amount."""
-    match event:
-        case TakenOver():
-            unpaid = sum(fen for _, _, fen in event.unpaid)
-            return f"已结息至 {event.charged_until}（不含），带入欠息 {yuan(unpaid)} 元"
-        case Extended():
-            return f"展期至 {event.maturity}，年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"
-        case WrittenOff():
-            return f"其中风险补偿 {yuan(event.pool_fen)} 元，以后追回按 {percent(event.pool_share_ppb)} 归风险补偿金"
-        case Reversed():
-            return f"冲正 {event.of}"
-        case _:
-            return ""
+    del event  # its kind and amount say all
+    return ""
+
+
+@event_note.register
+def _(event: TakenOver) -> str:
+    unpaid = sum(fen for _, _, fen in event.unpaid)
+    return f"已结息至 {event.charged_until}（不含），带入欠息 {yuan(unpaid)} 元"
+
+
+@event_note.register
+def _(event: RateSet) -> str:
+    return f"年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"
+
+
+@event_note.register
+def _(event: Extended) -> str:
+    return f"展期至 {event.maturity}，年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"
+
+
+@event_note.register
+def _(event: GraceGranted) -> str:
+    return f"至 {event.until}，{GRACES[event.grace]}"
+
+
+@event_note.register
+def _(event: Repaid) -> str:
+    return "" if event.prepays is Prepayment.SHORTER else PREPAYMENTS[event.prepays]
+
+
+@event_note.register
+def _(event: WrittenOff) -> str:
+    return f"其中风险补偿 {yuan(event.pool_fen)} 元，以后追回按 {percent(event.pool_share_ppb)} 归风险补偿金"
+
+
+@event_note.register
+def _(event: Reversed) -> str:
+    return f"冲正 {event.of}"
 
 
 def _masked_if_id(number: str) -> str:
@@ -169,7 +249,8 @@ FILTERS = {
 NAMES = {
     "entry_kinds": ENTRY_KINDS, "book_kinds": BOOK_KINDS, "loan_states": LOAN_STATES, "accrual_states": ACCRUAL_STATES,
     "stream_kinds": STREAM_KINDS, "charge_kinds": CHARGES, "payers": PAYERS, "events": EVENTS, "methods": METHODS,
-    "compound_bases": COMPOUND_BASES, "products": {product.code: product.name for product in products()},
+    "compound_bases": COMPOUND_BASES, "day_counts": DAY_COUNTS, "graces": GRACES,
+    "settles": settles, "products": {product.code: product.name for product in products()},
     "share": share, "event_fen": event_fen, "event_note": event_note,
 }  # fmt: skip
 """What templates know: the names of codes, and how to read an event."""

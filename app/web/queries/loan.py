@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from ledger.calendar import DAY, following_working_day
+from ledger.calendar import DAY
 from loans.classification import risk_class
 from loans.contract import Contract
 from loans.events import LoanEvent, Reversed, event_from
@@ -15,6 +15,7 @@ from loans.life import Standing, Stream
 from loans.movements import State
 from loans.queries import contracts, live_rows
 from loans.terms import StreamKind
+from loans.terms.rolling import due_on
 from registry.households import Borrower, borrowers
 from registry.identity import masked_name
 
@@ -138,12 +139,12 @@ def _standing(session: Session, key: tuple[int, int]) -> Standing:
 
 
 def _instalments(session: Session, key: tuple[int, int], standing: Standing) -> tuple[DueLine, ...]:
-    columns = ("number", "nominal_date", "rolls", "principal_fen", "paid_fen", "overdue")
+    columns = ("number", "nominal_date", "rolling", "principal_fen", "paid_fen", "overdue")
     rows = live_rows(session, "instalment", columns, [key])
     return tuple(
         DueLine(
             number=row.number, nominal=row.nominal_date, fen=row.principal_fen, paid_fen=row.paid_fen,
-            due=following_working_day(row.nominal_date) if row.rolls else row.nominal_date,
+            due=due_on(row.rolling, row.nominal_date),
             state=_state(row.principal_fen, row.paid_fen, standing, overdue=row.overdue),
         )
         for row in sorted(rows, key=lambda row: (row.number, row.nominal_date))

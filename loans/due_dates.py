@@ -1,0 +1,163 @@
+"""Due dates (还款日): every date on which a contract lets something fall due, with the interest factor of the days before it.
+
+A factor is rate × ticks, summed over the days since the date before; interest is balance × factor ÷ (PPB × ticks of a year).
+"""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from datetime import date
+from itertools import islice, pairwise
+from typing import NamedTuple
+
+from loans.terms.cycles import Cycle
+from loans.terms.loan import AMORTISING, OPEN_END, GraceKind, LoanTerms, Method
+from loans.terms.rates import Ppb
+from loans.terms.rolling import Convention
+
+MOST_DATES = 15_000
+"""A schedule that is longer never ends: its payment does not pay its interest (40 years of days have as many)."""
+
+
+class DueDate(NamedTuple):
+    """A date on which something falls due.
+
+    Attributes:
+        nominal, counted, due: the date in the contract; up to where interest counts (excluded); the day of payment.
+        principal, interest: whether principal, whether interest falls due.
+        capitalises: whether interest becomes principal instead.
+        ticks: of the days since the date before that bear interest.
+        factor, gov_factor: rate × ticks of those days, and government's rate × ticks.
+    """
+
+    nominal: date
+    counted: date
+    due: date
+    principal: bool
+    interest: bool
+    capitalises: bool
+    ticks: int
+    factor: Ppb
+    gov_factor: Ppb
+
+
+class Clock:
+    """What stretches of days are to interest: ticks that bear it, and rate × ticks."""
+
+    def __init__(self, terms: LoanTerms) -> None:
+        """Read the terms' day count, rates and interest-free graces."""
+        self.read = terms.day_count.clock(terms.drawn_on)
+        self.rates = [step.rate_ppb for step in terms.rates]
+        self.gov_rates = [step.gov_ppb for step in terms.rates]
+        self.subsidised = any(self.gov_rates)
+        self.changes = [step.start for step in terms.rates[1:]]
+        self.free = [grace for grace in terms.graces if grace.kind is GraceKind.INTEREST_FREE]
+
+    def ticks(self, start: date, end: date) -> int:
+        """Return the ticks of `[start, end)` that bear interest."""
+        found = self.read(end) - self.read(start)
+        for grace in self.free:
+            first, last = max(start, grace.start), min(end, grace.end)
+            if first < last:
+                found -= self.read(last) - self.read(first)
+        return found
+
+    def rate_before(self, day: date) -> Ppb:
+        """Return the rate of the day before."""
+        return self.rates[bisect_left(self.changes, day)]
+
+    def factor(self, start: date, end: date) -> Ppb:
+        """Return rate × ticks of `[start, end)`, rate by rate."""
+        return self._sum(self.rates, start, end)
+
+    def gov_factor(self, start: date, end: date) -> Ppb:
+        """Return government's rate × ticks of `[start, end)`."""
+        return self._sum(self.gov_rates, start, end) if self.subsidised else 0
+
+    def _sum(self, rates: Sequence[Ppb], start: date, end: date) -> Ppb:
+        cuts = [start, *(day for day in self.changes if start < day < end), end]
+        return sum(rates[bisect_left(self.changes, b)] * self.ticks(a, b) for a, b in pairwise(cuts))
+
+
+def last_date(terms: LoanTerms) -> date:
+    """Return the nominal date of the last payment: the maturity, or the day after, where that day closes its period (20th)."""
+    cycle = terms.principal_cycle
+    if cycle is None or terms.method not in AMORTISING or terms.maturity == OPEN_END:
+        return terms.maturity
+    return cycle.end_of(terms.maturity)
+
+
+def due_dates(terms: LoanTerms, start: date, after: date | None = None) -> list[DueDate]:
+    """Return the dates that are left, up to the last payment or, if later, to the day until which the loan amortises.
+
+    Args:
+        terms: the contract.
+        start: interest runs from here on.
+        after: dates after this day are left; none: after the start.
+    """
+    after = after or start
+    last = last_date(terms)
+    end = max(last, terms.amortised_until or last)
+    interest = _interest(terms, after, end)
+    principal = interest if terms.principal is None and terms.method in AMORTISING else _principal(terms, after, end)
+    clock, before, found = Clock(terms), start, []
+    reading = clock.read(start)
+    for day, pays_principal, pays_interest, capitalises in _marked(terms, after, last, principal, interest):
+        counted, due = _rolled(terms, day)
+        read, reading = reading, clock.read(counted)
+        ticks = clock.ticks(before, counted) if clock.free else reading - read
+        factor = clock.rates[0] * ticks if not clock.changes else clock.factor(before, counted)
+        gov = clock.gov_factor(before, min(day, counted) if day == terms.maturity else counted) if clock.subsidised else 0
+        found.append(DueDate(day, counted, due, pays_principal, pays_interest, capitalises, ticks, factor, gov))
+        before = counted
+    return found
+
+
+def _marked(
+    terms: LoanTerms, start: date, last: date, principal: list[date], interest: list[date]
+) -> list[tuple[date, bool, bool, bool]]:
+    """Return the dates in order: whether principal, whether interest falls due, and whether that becomes principal."""
+    if principal is interest and not terms.graces:
+        return [(day, True, True, False) for day in interest]
+    spared: dict[GraceKind, set[date]] = {kind: set() for kind in GraceKind}
+    dates, of_interest = {*principal, *interest}, set(interest)
+    for grace in terms.graces:
+        spared[grace.kind].update(day for day in dates if grace.covers(day) and day != last)
+        if grace.kind is GraceKind.INTEREST_CAPITALISED and start < grace.end < last:
+            of_interest.add(grace.end)
+            spared[grace.kind].add(grace.end)
+    pays_principal = set(principal) - spared[GraceKind.PRINCIPAL_DEFERRED]
+    pays_interest = of_interest - spared[GraceKind.INTEREST_DEFERRED]
+    capitalises = spared[GraceKind.INTEREST_CAPITALISED]
+    return [
+        (day, day in pays_principal, day in pays_interest, day in pays_interest and day in capitalises)
+        for day in sorted(dates | of_interest)
+    ]
+
+
+def _rolled(terms: LoanTerms, nominal: date) -> tuple[date, date]:
+    """Return up to where interest of a nominal date counts, and the day on which it is paid."""
+    rolling = terms.rolling
+    if rolling.convention is Convention.SAME or (rolling.last_only and nominal != terms.maturity):
+        return nominal, nominal
+    due = rolling.due(nominal)
+    return nominal if rolling.calculates_nominal else due, due
+
+
+def _interest(terms: LoanTerms, start: date, end: date) -> list[date]:
+    if terms.interest is None or terms.method is Method.AT_MATURITY:
+        return [end]
+    return _dates(terms.interest, start, end)
+
+
+def _principal(terms: LoanTerms, start: date, end: date) -> list[date]:
+    if terms.method is Method.CUSTOM:
+        return [*(day for day, _ in terms.table if start < day < end), end]
+    if terms.principal_cycle is None or terms.method not in AMORTISING:
+        return [end]
+    return _dates(terms.principal_cycle, start, end)
+
+
+def _dates(cycle: Cycle, start: date, end: date) -> list[date]:
+    if end == OPEN_END:
+        return list(islice(cycle.after(start), MOST_DATES))
+    return cycle.between(start, end)

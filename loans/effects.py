@@ -1,0 +1,255 @@
+"""Effects: what each event does to a running loan, one function per event; an event that can't happen leaves its reason."""
+
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from functools import singledispatch
+
+from ledger.calendar import DAY
+from ledger.money import PPB, split_in_two, yuan
+from loans import movements as moved
+from loans.allocation import allocate
+from loans.errors import BadTerms
+from loans.events import (
+    CostAdvanced,
+    Disbursed,
+    Extended,
+    GraceGranted,
+    LoanEvent,
+    MisuseFound,
+    Prepayment,
+    RateSet,
+    Refunded,
+    Repaid,
+    TakenOver,
+    WrittenOff,
+)
+from loans.instalments import lay_out
+from loans.life import Charge
+from loans.movements import State, Unpaid
+from loans.running import Running
+from loans.schedule import Position
+from loans.steps import set_rate
+from loans.terms import (
+    NON_ACCRUAL_AFTER_DAYS,
+    Component,
+    Grace,
+    GraceKind,
+    RateStep,
+    StreamKind,
+    last_settlement_before,
+)
+
+
+def apply(loan: Running, event: LoanEvent) -> None:
+    """Let an event happen to a loan, in its turn; the reason why it can't is added to the loan's refusals."""
+    if isinstance(event, TakenOver) and loan.begun:
+        loan.refusals.append("已经放款")
+    elif not isinstance(event, Disbursed | TakenOver) and not loan.begun:
+        loan.refusals.append("尚未放款")
+    else:
+        happen(event, loan)
+
+
+@singledispatch
+def happen(event: LoanEvent, loan: Running) -> None:  # noqa: ARG001 - the registered ones use it
+    """Let an event happen.
+
+    Raises:
+        TypeError: an event that no rule knows.
+    """
+    raise TypeError(event)
+
+
+@happen.register
+def _disburse(event: Disbursed, loan: Running) -> None:
+    day, terms = event.value_date, loan.terms
+    if not loan.begun and day != terms.drawn_on:
+        loan.refusals.append("放款日与合同起息日不符")
+    if loan.state is State.WRITTEN_OFF or day >= terms.maturity:
+        loan.refusals.append("贷款已到期或已核销，不能再放款")
+    if loan.drawn_fen + event.fen > terms.principal_fen:
+        loan.refusals.append("已经放款" if loan.drawn_fen == terms.principal_fen else "放款金额超过借款合同金额")
+    if loan.refusals:
+        return
+    loan.drawn_fen += event.fen
+    if loan.begun:
+        loan.plan(day, more=event.fen)
+    else:
+        loan.begin(day, lay_out(terms, Position(day=day, balance=event.fen)))
+    loan.movements.append(moved.LoanPaidOut(value_date=day, fen=event.fen))
+    loan.run_on(day)
+
+
+@happen.register
+def _take_over(event: TakenOver, loan: Running) -> None:
+    terms, day = loan.terms, event.value_date
+    if not 0 < event.principal_fen <= terms.principal_fen:
+        loan.refusals.append("接管本金必须大于零且不超过合同金额")
+    plan = lay_out(terms, Position(day=terms.drawn_on, balance=terms.principal_fen))
+    settled = max(terms.drawn_on, last_settlement_before(day) + DAY)
+    if not terms.settles_quarterly:
+        settled = max([terms.drawn_on, *(line.counted for line in plan.instalments if line.charges and line.due <= day)])
+    if not settled <= event.charged_until <= day + DAY:
+        loan.refusals.append("已结息日期必须在上一结息日（或起息日）与接管日之间")
+    loan.drawn_fen = int(terms.principal_fen)
+    loan.begin(day, plan, loan.drawn_fen - event.principal_fen)
+    for kind, due, fen in event.unpaid:
+        until = event.charged_until
+        loan.debt.charge(Charge(StreamKind(kind), until, until, due, fen, 0, 0, 0, 0, loan.state))
+        if due >= day:
+            loan.visit_on(due)
+    for lines in loan.lines.values():
+        lines.charge(event.charged_until)
+    loan.exceptions[StreamKind.CONTRACT] = event.charged_until
+    loan.movements.append(moved.LoanTakenOver(value_date=day, principal_fen=event.principal_fen, unpaid=loan.debt.unpaid()))
+    fallen = loan.debt.age(day - DAY)
+    if fallen:
+        loan.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=loan.state))
+    if any(line.overdue and line.instalment.due > event.charged_until for line in loan.debt.instalments):
+        loan.refusals.append("接管前到期的本金，利息须已结至其到期日")
+    if loan.plans_anew:
+        loan.plan(day)
+    loan.run_on(event.charged_until)
+
+
+@happen.register
+def _set_rate(event: RateSet, loan: Running) -> None:
+    loan.change(event.value_date, rates=set_rate(loan.terms, RateStep(event.value_date, event.rate_ppb, event.gov_ppb)))
+
+
+@happen.register
+def _extend(event: Extended, loan: Running) -> None:
+    day = event.value_date
+    if event.maturity <= max(loan.debt.instalments[-1].instalment.nominal, day):
+        loan.refusals.append("展期后到期日必须晚于原到期日和签订日")
+    if loan.state is State.WRITTEN_OFF:
+        loan.refusals.append("已核销的贷款不能展期")
+    elif not loan.debt.principal_fen():
+        loan.refusals.append("已还清的贷款不能展期")
+    if loan.refusals:
+        return
+    overdue = loan.debt.overdue_fen()
+    if overdue:
+        loan.charge_overdue(day)
+        loan.movements.append(moved.Cured(value_date=day, fen=overdue, state=loan.state))
+    rates = set_rate(loan.terms, RateStep(day, event.rate_ppb, event.gov_ppb))
+    loan.plan(day, changed=replace(loan.terms, maturity=event.maturity, rates=rates), all_of_it=True)
+    loan.run_on(day)
+    loan.resume_if_cured(day)
+
+
+@happen.register
+def _grant_grace(event: GraceGranted, loan: Running) -> None:
+    try:
+        grace = Grace(GraceKind(event.grace), event.value_date, event.until)
+        loan.change(event.value_date, graces=(*loan.terms.graces, grace))
+    except BadTerms as refused:
+        loan.refusals.append(refused.detail)
+
+
+@happen.register
+def _find_misuse(event: MisuseFound, loan: Running) -> None:
+    for kind in StreamKind:
+        loan.charge(kind, event.value_date, event.value_date, regular=False)
+    loan.misused = True
+    loan.run_on(event.value_date)
+
+
+@happen.register
+def _lay_out_cost(event: CostAdvanced, loan: Running) -> None:
+    loan.debt.cost_fen += event.fen
+    loan.movements.append(moved.CostLaidOut(value_date=event.value_date, fen=event.fen))
+
+
+@happen.register
+def _repay(event: Repaid, loan: Running) -> None:
+    if loan.state is State.WRITTEN_OFF:
+        _recover(event, loan)
+        return
+    day, oldest, debt = event.value_date, loan.debt.oldest_due(), loan.debt
+    if debt.overdue_fen() or loan.misused or loan.lines[StreamKind.COMPOUND].base_fen:
+        loan.charge_overdue(day)
+    late = oldest is not None and (day - oldest).days > NON_ACCRUAL_AFTER_DAYS
+    allocations, left = allocate(event.fen, debt.dues(day), loan.terms.late_order if late else loan.terms.early_order)
+    paid = dict.fromkeys(Component, 0)
+    overdue_paid = 0
+    for allocation in allocations:
+        paid[allocation.due.component] += allocation.paid_fen
+        overdue_paid += debt.settle(allocation.due, allocation.paid_fen)
+    left, interest = _prepay_interest(loan, day, left, always=event.prepays is Prepayment.AHEAD)
+    prepaid = loan.prepay(day, left, event.prepays)
+    loan.excess += left - prepaid
+    loan.movements.append(
+        moved.PaidIn(
+            value_date=day,
+            cost_fen=paid[Component.COST],
+            paid=Unpaid(
+                interest_fen=paid[Component.INTEREST] + interest,
+                penalty_fen=paid[Component.PENALTY],
+                compound_fen=paid[Component.COMPOUND],
+            ),
+            overdue_fen=overdue_paid,
+            normal_fen=paid[Component.PRINCIPAL] - overdue_paid + prepaid,
+            excess_fen=left - prepaid,
+            state=loan.state,
+        )
+    )
+    loan.run_on(day)
+    loan.resume_if_cured(day)
+
+
+def _prepay_interest(loan: Running, day: date, left: int, *, always: bool) -> tuple[int, int]:
+    """When a payment would clear the principal (or always), charge what has accrued and pay it first (利随本清)."""
+    undue = loan.debt.principal_fen()
+    if undue == 0 or left == 0 or (left < undue and not always):
+        return left, 0
+    loan.charge(StreamKind.CONTRACT, day, day, regular=False)
+    interest = [due for due in loan.debt.dues(day) if due.component is Component.INTEREST]
+    allocations, left = allocate(left, interest, [Component.INTEREST])
+    for allocation in allocations:
+        loan.debt.settle(allocation.due, allocation.paid_fen)
+    return left, sum(allocation.paid_fen for allocation in allocations)
+
+
+@happen.register
+def _refund(event: Refunded, loan: Running) -> None:
+    if event.fen > loan.excess:
+        loan.refusals.append(f"退款 {yuan(event.fen)} 元超过暂收款 {yuan(loan.excess)} 元")
+    loan.excess -= event.fen
+    loan.movements.append(moved.ExcessRefunded(value_date=event.value_date, fen=event.fen))
+
+
+@happen.register
+def _write_off(event: WrittenOff, loan: Running) -> None:
+    day = event.value_date
+    for kind in StreamKind:
+        loan.charge(kind, day, day, regular=False)
+    principal, unpaid = loan.debt.principal_fen(), loan.debt.unpaid()
+    if loan.state is not State.NON_ACCRUAL:
+        loan.refusals.append("只有非应计贷款可以核销")
+    if event.pool_fen > principal:
+        loan.refusals.append("风险补偿款超过剩余本金")
+    loan.movements.append(moved.LoanWrittenOff(value_date=day, principal_fen=principal, pool_fen=event.pool_fen, unpaid=unpaid))
+    for lines in loan.lines.values():
+        lines.cut(day)
+    loan.debt.give_up()
+    loan.given_up = principal + unpaid.total_fen
+    loan.pool_share, loan.pool_lost = Fraction(event.pool_share_ppb, PPB), event.pool_fen
+    loan.state = State.WRITTEN_OFF
+
+
+def _recover(event: Repaid, loan: Running) -> None:
+    cost = min(event.fen, loan.debt.cost_fen)
+    net = min(event.fen - cost, loan.given_up)
+    pool = min(split_in_two(net, loan.pool_share)[0], loan.pool_lost)  # until its payout is back
+    excess = event.fen - cost - net
+    loan.debt.cost_fen -= cost
+    loan.given_up -= net
+    loan.pool_lost -= pool
+    loan.excess += excess
+    loan.movements.append(
+        moved.RecoveredAfterWriteOff(
+            value_date=event.value_date, cost_fen=cost, pool_fen=pool, bank_fen=net - pool, excess_fen=excess, memo_fen=net
+        )
+    )

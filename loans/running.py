@@ -1,0 +1,304 @@
+"""A loan while it is replayed (`Running`): what it owes, how its interest runs, and what a charge, a close or a new plan does.
+
+Events act on it (`loans.effects`); the walk through the days is `loans.replay`. Amounts are fen.
+"""
+
+import heapq
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import date
+from fractions import Fraction
+from typing import Any
+
+from ledger.calendar import DAY
+from ledger.money import round_half_up
+from loans import movements as moved
+from loans.debt import Debt
+from loans.errors import BadTerms
+from loans.events import Prepayment
+from loans.instalments import DueInstalment, Plan, lay_out
+from loans.life import Charge, Horizon, Life, Standing, StreamLines
+from loans.movements import Movement, State
+from loans.schedule import PAYS_INSTALMENT, Position
+from loans.steps import contract_steps, penalty_steps
+from loans.terms import (
+    NEVER,
+    NON_ACCRUAL_AFTER_DAYS,
+    CompoundBase,
+    GraceKind,
+    LoanTerms,
+    Method,
+    StreamKind,
+    interest_fen,
+    settlement_days,
+)
+
+OVERDUE_KINDS = (StreamKind.PENALTY, StreamKind.COMPOUND)
+
+
+class Running:
+    """The state of one replay."""
+
+    def __init__(self, terms: LoanTerms, horizon: Horizon) -> None:
+        """Begin before anything happened."""
+        self.terms, self.horizon = terms, horizon
+        self.state = State.ACCRUING
+        self.misused = False
+        self.drawn_fen = 0
+        self.payment: int | None = None  # the equal instalment in force
+        self.debt = Debt()
+        self.lines = {kind: StreamLines(kind, terms.count_of(kind).clock(terms.drawn_on)) for kind in StreamKind}
+        self.exceptions: dict[StreamKind, date] = {}
+        self.excess = self.given_up = 0
+        self.pool_share, self.pool_lost = Fraction(0), 0
+        self.movements: list[Movement] = []
+        self.refusals: list[str] = []
+        self.agenda: list[date] = []
+        self.visited: set[date] = set()
+
+    @property
+    def begun(self) -> bool:
+        """Whether the loan was paid out or taken over."""
+        return bool(self.debt.instalments)
+
+    def life(self) -> Life:
+        """Return what has become of the loan."""
+        return Life(
+            terms=self.terms,
+            streams=tuple(line for kind in StreamKind for line in self.lines[kind].lines),
+            charges=tuple(self.debt.charges),
+            instalments=tuple(self.debt.instalments),
+            charged_until=tuple(sorted(self.exceptions.items())),
+            standing=Standing(
+                principal_fen=self.debt.principal_fen(),
+                overdue_fen=self.debt.overdue_fen(),
+                oldest_due=self.debt.oldest_due(),
+                state=self.state,
+                cost_fen=self.debt.cost_fen,
+                excess_fen=self.excess,
+                given_up_fen=self.given_up,
+            ),
+            movements=tuple(self.movements),
+            refusals=tuple(self.refusals),
+        )
+
+    # --- the days ahead ------------------------------------------------------------------------------------------
+
+    def visit_on(self, day: date) -> None:
+        """Let the walk stop on a day."""
+        if day not in self.visited:
+            self.visited.add(day)
+            heapq.heappush(self.agenda, day)
+
+    def begin(self, day: date, plan: Plan, paid: int = 0) -> None:
+        """Take the first plan, so much of its principal paid (the oldest first), and stop on every settlement day from now on."""
+        self.payment = plan.payment
+        lines = []
+        for line in plan.instalments:
+            part = min(paid, line.fen)
+            paid -= part
+            lines.append(DueInstalment(line, part, False))
+        self.lay_out(day, lines)
+        for settlement in settlement_days(day, self.horizon.charged_through + DAY):
+            self.visit_on(settlement)
+
+    def lay_out(self, today: date, instalments: Sequence[DueInstalment]) -> None:
+        """Take a plan, and stop on the days on which it does something."""
+        self.debt.lay_out(instalments)
+        for line in instalments:
+            due = line.instalment.due
+            if today <= due - DAY <= self.horizon.charged_through:
+                self.visit_on(due - DAY)
+            if today <= due <= self.horizon.aged_through:
+                self.visit_on(due)
+
+    def plan(
+        self,
+        day: date,
+        *,
+        changed: LoanTerms | None = None,
+        more: int = 0,
+        all_of_it: bool = False,
+        keeps_payment: bool = False,
+    ) -> None:
+        """Make the instalments after a day anew, from what is owed then; a plan that can't be made is a refusal.
+
+        Args:
+            day: the plan holds from here on.
+            changed: new terms; none: those in force.
+            more: principal that is drawn on the day.
+            all_of_it: what was due and is unpaid is planned anew too; otherwise it stays due.
+            keeps_payment: the instalment stays, so that the term gets shorter; otherwise it is made anew.
+        """
+        terms = changed or self.terms
+        kept: list[DueInstalment] = []
+        ahead: list[DueInstalment] = []
+        for line in self.debt.instalments:
+            (ahead if all_of_it or (line.instalment.due > day and not line.overdue) else kept).append(line)
+        kept += _prepaid(ahead, day)
+        undue = more + sum(line.left for line in ahead)
+        contract = self.lines[StreamKind.CONTRACT]
+        since = contract.charged_until or terms.drawn_on
+        _, units, gov_units = contract.units(since, day) if since < day else (day, 0, 0)
+        first = min([line.instalment.nominal for line in ahead if line.instalment.due > day], default=day + DAY)
+        position = Position(
+            day=max(day, since),
+            after=min(day, first - DAY),
+            balance=undue,
+            units=units,
+            gov_units=gov_units,
+            lines=len(kept),
+            payment=self.payment if keeps_payment else None,
+        )
+        try:
+            found = lay_out(terms, position) if undue else Plan([], None)
+        except BadTerms as refused:
+            self.refusals.append(refused.detail)
+            return
+        if keeps_payment and found.instalments:
+            terms = replace(terms, maturity=found.instalments[-1].nominal)
+        if self.terms.settles_quarterly and not terms.settles_quarterly and contract.charged_until:
+            self.exceptions[StreamKind.CONTRACT] = contract.charged_until
+        self.terms, self.payment = terms, found.payment
+        self.lay_out(day, [*kept, *(DueInstalment(line, 0, False) for line in found.instalments)])
+
+    def change(self, day: date, **changes: Any) -> None:
+        """Change terms from a day on, and plan anew what that touches.
+
+        Raises:
+            BadTerms: terms that no loan can have.
+        """
+        self.plan(day, changed=replace(self.terms, **changes))
+        self.run_on(day)
+
+    def prepay(self, day: date, fen: int, how: Prepayment) -> int:
+        """Pay principal that is not due; return what was paid. What it shortens is chosen at repayment."""
+        paid = self.debt.prepay(fen, from_next=how is Prepayment.AHEAD)
+        several = sum(bool(line.left) for line in self.debt.instalments) > 1
+        if not paid or how is Prepayment.AHEAD or not several:
+            return paid
+        if self.plans_anew or (how is Prepayment.SMALLER and self.terms.method is Method.EQUAL_PRINCIPAL):
+            self.plan(day, keeps_payment=how is Prepayment.SHORTER and self.terms.method is Method.EQUAL_INSTALMENT)
+        return paid
+
+    @property
+    def plans_anew(self) -> bool:
+        """Whether what principal falls due depends on what interest there is, so that a change of balance needs a new plan."""
+        capitalises = any(grace.kind is GraceKind.INTEREST_CAPITALISED for grace in self.terms.graces)
+        return self.terms.method in PAYS_INSTALMENT or capitalises
+
+    # --- interest ------------------------------------------------------------------------------------------------
+
+    def charge(self, kind: StreamKind, until: date, due: date, *, regular: bool) -> None:
+        """Charge the uncharged days before a date, rounded once; government's part is rounded, the borrower's the rest."""
+        lines = self.lines[kind]
+        since = lines.charged_until or date.min
+        if until <= since:
+            return
+        start, whole_units, gov_units = lines.units(since, until)
+        lines.charge(until)
+        if not whole_units:
+            return
+        year = self.terms.count_of(kind).year
+        whole, gov = round_half_up(interest_fen(whole_units, year)), round_half_up(interest_fen(gov_units, year))
+        self.debt.charge(Charge(kind, start, until, due, whole, gov, whole_units, gov_units, 0, self.state))
+        if not regular:
+            self.exceptions[kind] = until
+        self.movements.append(moved.InterestCharged(value_date=due, kind=kind, whole_fen=whole, gov_fen=gov, state=self.state))
+        if whole > gov and due <= self.horizon.aged_through:
+            self.visit_on(due)
+
+    def charge_overdue(self, until: date) -> None:
+        """Charge penalty and compound interest up to a date."""
+        for kind in OVERDUE_KINDS:
+            self.charge(kind, until, until, regular=False)
+
+    def run_on(self, day: date) -> None:
+        """Let interest run on from a day on what is now owed."""
+        overdue, principal = self.debt.overdue_fen(), self.debt.principal_fen()
+        undue = principal - overdue
+        if self.terms.flat and undue:
+            undue = int(self.terms.principal_fen)
+        if self.misused:  # all of it bears the penalty rate, the heavier of the two (domain.md 4)
+            undue, overdue = 0, principal
+        last = self.debt.instalments[-1].instalment
+        steps = contract_steps(self.terms, last.nominal if last.due > last.nominal else None)
+        self.lines[StreamKind.CONTRACT].run(day, undue, steps, self.state)
+        percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
+        self.lines[StreamKind.PENALTY].run(day, overdue, penalty_steps(self.terms, percent), self.state)
+        matured = principal == overdue  # nothing is left inside the term
+        with_penalty = self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY
+        base = self.debt.aged_interest_fen(with_penalty=with_penalty)
+        self.lines[StreamKind.COMPOUND].run(day, base, penalty_steps(self.terms, percent if matured else 100), self.state)
+
+    # --- the close of a day --------------------------------------------------------------------------------------
+
+    def age(self, day: date) -> None:
+        """Let a close pass: what was due and is unpaid is overdue from that day on; after 90 days, the loan is non-accrual."""
+        if self.state is State.WRITTEN_OFF or not self.begun:
+            return
+        self._capitalise(day)
+        fallen = self.debt.age(day)
+        if fallen:
+            self.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=self.state))
+        self.run_on(day)
+        oldest = self.debt.oldest_due()
+        if oldest is None or self.state is not State.ACCRUING:
+            return
+        if (day - oldest).days > NON_ACCRUAL_AFTER_DAYS:
+            self._stop_accruing(day)
+            return
+        stops = oldest + (NON_ACCRUAL_AFTER_DAYS + 1) * DAY
+        if stops <= self.horizon.aged_through:
+            self.visit_on(stops)
+
+    def _capitalise(self, day: date) -> None:
+        """Turn unpaid interest into principal where the plan says so; a loan that does not accrue earns no principal."""
+        for index in self.debt.capitalising(day):
+            planned = -self.debt.instalments[index].left
+            fen = self.debt.capitalise(index, planned if self.state is State.ACCRUING else 0)
+            if fen:
+                self.movements.append(moved.InterestCapitalised(value_date=day, fen=fen))
+            if fen != planned:
+                self.plan(day)
+
+    def _stop_accruing(self, day: date) -> None:
+        overdue = self.debt.overdue_fen()
+        self.movements.append(
+            moved.StoppedAccruing(
+                value_date=day,
+                normal_fen=self.debt.principal_fen() - overdue,
+                overdue_fen=overdue,
+                unpaid=self.debt.unpaid(),
+            )
+        )
+        self._restate(State.NON_ACCRUAL)
+
+    def resume_if_cured(self, day: date) -> None:
+        """Let a non-accrual loan accrue again when nothing that was due is unpaid."""
+        if self.state is not State.NON_ACCRUAL or self.debt.in_arrears(day):
+            return
+        self._restate(State.ACCRUING)
+        self.movements.append(
+            moved.ResumedAccruing(value_date=day, normal_fen=self.debt.principal_fen(), overdue_fen=0, unpaid=self.debt.unpaid())
+        )
+
+    def _restate(self, state: State) -> None:
+        self.state = state
+        for lines in self.lines.values():
+            lines.restate(state)
+
+
+def _prepaid(lines: Sequence[DueInstalment], day: date) -> list[DueInstalment]:
+    """Return what is paid of instalments that are planned anew: those that were due each, the others as one of the day."""
+    found = [
+        DueInstalment(replace(line.instalment, fen=line.paid_fen), line.paid_fen, False)
+        for line in lines
+        if line.paid_fen and line.instalment.due <= day
+    ]
+    early = [line for line in lines if line.instalment.due > day]
+    fen = sum(line.paid_fen for line in early)
+    if fen:
+        made = replace(early[0].instalment, nominal=day, rolling=NEVER, due=day, counted=day, fen=fen, charges=False)
+        found.append(DueInstalment(made, fen, False))
+    return found

@@ -1,0 +1,42 @@
+"""Rate steps (利率分段) as streams take them: (from, rate, government's rate), each kind of interest from the contract's own."""
+
+from datetime import date
+
+from loans.terms import GraceKind, LoanTerms, RateStep
+
+Segment = tuple[date, int, int]
+"""(from, rate in ppb, government's rate in ppb)."""
+
+
+def penalty_steps(terms: LoanTerms, percent: int) -> list[Segment]:
+    """Return the steps at a percentage of the contract's rates, none of it government's."""
+    return [(step.start, int(step.rate_ppb) * percent // 100, 0) for step in terms.rates]
+
+
+def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
+    """Return the steps of a contract: nothing in interest-free days, and government's part up to a nominal maturity that rolls.
+
+    The days by which a holiday moves the maturity are the borrower's (domain.md 1.3, cut-off).
+    """
+    steps = [(step.start, int(step.rate_ppb), int(step.gov_ppb)) for step in terms.rates]
+    if nominal is not None and any(gov for _, _, gov in steps):
+        rate = int(terms.rate_on(nominal).rate_ppb)
+        before = [step for step in steps if step[0] < nominal]
+        steps = [*before, (nominal, rate, 0), *((start, rate, 0) for start, rate, _ in steps if start > nominal)]
+    for grace in terms.graces:
+        if grace.kind is GraceKind.INTEREST_FREE:
+            steps = _without(steps, grace.start, grace.end)
+    return steps
+
+
+def set_rate(terms: LoanTerms, step: RateStep) -> tuple[RateStep, ...]:
+    """Return the contract's steps with a new rate from a date on, and nothing known of later ones."""
+    return (*(known for known in terms.rates if known.start < step.start), step)
+
+
+def _without(steps: list[Segment], start: date, end: date) -> list[Segment]:
+    """Return the steps with nothing charged over `[start, end)`."""
+    resumed = next((step for step in reversed(steps) if step[0] <= end), steps[0])
+    before = [step for step in steps if step[0] < start]
+    after = [step for step in steps if step[0] > end]
+    return [*before, (start, 0, 0), (end, resumed[1], resumed[2]), *after]
