@@ -48,7 +48,10 @@ def apply(loan: Running, event: LoanEvent) -> None:
     elif not isinstance(event, Disbursed | TakenOver) and not loan.begun:
         loan.refusals.append("尚未放款")
     else:
-        happen(event, loan)
+        try:
+            happen(event, loan)
+        except BadTerms as refused:
+            loan.refusals.append(refused.detail)
 
 
 @singledispatch
@@ -66,8 +69,8 @@ def _disburse(event: Disbursed, loan: Running) -> None:
     day, terms = event.value_date, loan.terms
     if not loan.begun and day != terms.drawn_on:
         loan.refusals.append("放款日与合同起息日不符")
-    if loan.state is State.WRITTEN_OFF or day >= terms.maturity:
-        loan.refusals.append("贷款已到期或已核销，不能再放款")
+    if loan.state is not State.ACCRUING or day >= terms.maturity:
+        loan.refusals.append("已到期、非应计或已核销的贷款不能放款")
     if loan.drawn_fen + event.fen > terms.principal_fen:
         loan.refusals.append("已经放款" if loan.drawn_fen == terms.principal_fen else "放款金额超过借款合同金额")
     if loan.refusals:
@@ -141,11 +144,8 @@ def _extend(event: Extended, loan: Running) -> None:
 
 @happen.register
 def _grant_grace(event: GraceGranted, loan: Running) -> None:
-    try:
-        grace = Grace(GraceKind(event.grace), event.value_date, event.until)
-        loan.change(event.value_date, graces=(*loan.terms.graces, grace))
-    except BadTerms as refused:
-        loan.refusals.append(refused.detail)
+    grace = Grace(GraceKind(event.grace), event.value_date, event.until)
+    loan.change(event.value_date, graces=(*loan.terms.graces, grace))
 
 
 @happen.register

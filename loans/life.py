@@ -35,9 +35,13 @@ class Stream:
 
     def days(self, since: date, until: date) -> int:
         """Return how many of the days `[since, until)` the stream covers."""
+        return self.ticks(date.toordinal, since, until)
+
+    def ticks(self, read: Callable[[date], int], since: date, until: date) -> int:
+        """Return the ticks of a clock that passed over those of the days `[since, until)` which the stream covers."""
         start = max(since, self.start)
         end = until if self.end is None or self.end > until else self.end
-        return (end - start).days if end > start else 0
+        return read(end) - read(start) if end > start else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ class StreamLines:
         for line in self.lines[self._open :]:
             start = max(since, line.start)
             end = until if line.end is None or line.end > until else line.end
-            if start < end:
+            if start < end and line.rate_ppb:
                 ticks = read(end) - read(start)
                 first = min(first, start)
                 whole += line.base_fen * line.rate_ppb * ticks

@@ -14,7 +14,6 @@ from ledger.calendar import DAY
 from ledger.money import round_half_up
 from loans import movements as moved
 from loans.debt import Debt
-from loans.errors import BadTerms
 from loans.events import Prepayment
 from loans.instalments import DueInstalment, Plan, lay_out
 from loans.life import Charge, Horizon, Life, Standing, StreamLines
@@ -121,7 +120,7 @@ class Running:
         all_of_it: bool = False,
         keeps_payment: bool = False,
     ) -> None:
-        """Make the instalments after a day anew, from what is owed then; a plan that can't be made is a refusal.
+        """Make the instalments after a day anew, from what is owed then.
 
         Args:
             day: the plan holds from here on.
@@ -129,6 +128,9 @@ class Running:
             more: principal that is drawn on the day.
             all_of_it: what was due and is unpaid is planned anew too; otherwise it stays due.
             keeps_payment: the instalment stays, so that the term gets shorter; otherwise it is made anew.
+
+        Raises:
+            BadTerms: there is no such plan.
         """
         terms = changed or self.terms
         kept: list[DueInstalment] = []
@@ -137,24 +139,20 @@ class Running:
             (ahead if all_of_it or (line.instalment.due > day and not line.overdue) else kept).append(line)
         kept += _prepaid(ahead, day)
         undue = more + sum(line.left for line in ahead)
-        contract = self.lines[StreamKind.CONTRACT]
+        contract, later = self.lines[StreamKind.CONTRACT], [line.instalment for line in ahead if line.instalment.due > day]
         since = contract.charged_until or terms.drawn_on
-        _, units, gov_units = contract.units(since, day) if since < day else (day, 0, 0)
-        first = min([line.instalment.nominal for line in ahead if line.instalment.due > day], default=day + DAY)
+        start = max(since, min([day, *(line.counted for line in later)]))
+        _, units, gov_units = contract.units(since, start)
         position = Position(
-            day=max(day, since),
-            after=min(day, first - DAY),
+            day=start,
+            after=min([day, *(line.nominal - DAY for line in later)]),
             balance=undue,
             units=units,
             gov_units=gov_units,
             lines=len(kept),
             payment=self.payment if keeps_payment else None,
         )
-        try:
-            found = lay_out(terms, position) if undue else Plan([], None)
-        except BadTerms as refused:
-            self.refusals.append(refused.detail)
-            return
+        found = lay_out(terms, position) if undue else Plan([], None)
         if keeps_payment and found.instalments:
             terms = replace(terms, maturity=found.instalments[-1].nominal)
         if self.terms.settles_quarterly and not terms.settles_quarterly and contract.charged_until:

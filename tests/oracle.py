@@ -18,23 +18,44 @@ What it follows, in its own words:
 - up to 90 days past due it settles interest first, later principal first; what is left prepays principal from the last
   instalment back; when it could clear the loan, the interest up to the day before is billed and settled before principal;
 - more than 90 days past due at a close, the loan stops accruing; when nothing due is left it accrues again;
-- an extension moves the maturity and begins a new rate; overdue principal is not overdue any more from that day.
+- an extension moves the maturity and begins a new rate; overdue principal is not overdue any more from that day;
+- a contract with dates of its own has its interest billed the night before each, a deferred one's with the next that is not;
+- an equal instalment is the payment for which the last balance, linear in it, comes out as nothing; it is made anew when the
+  rate, a grace, a drawing, or a prepayment that keeps the term changes what lies ahead;
+- interest turned into principal is a negative instalment: at the close of its day so much unpaid interest becomes principal;
+- a misused loan bears the misuse rate on all its principal, and no contract interest.
 """
 
+from calendar import monthrange
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from fractions import Fraction
 from math import floor
 
-from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Refunded, Repaid, Reversed, WrittenOff
-from loans.terms import CompoundBase, DayCount, LoanTerms, Method
+from loans.events import (
+    CostAdvanced,
+    Disbursed,
+    Extended,
+    GraceGranted,
+    LoanEvent,
+    MisuseFound,
+    RateSet,
+    Refunded,
+    Repaid,
+    Reversed,
+    WrittenOff,
+)
+from loans.terms import QUARTERS, CompoundBase, Convention, DayCount, Grace, GraceKind, LoanTerms, Method
+
+Outline = tuple[date, date, date, Fraction, Fraction, Fraction]
+"""Nominal, due, counted; the part of a year since the date before; interest and government's per fen of balance."""
 
 ONE_DAY = timedelta(days=1)
 CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
 KINDS = (CONTRACT, PENALTY, COMPOUND)
 SETTLES = {CONTRACT: "interest", PENALTY: "penalty", COMPOUND: "compound"}
-WITHIN_A_DAY = (Disbursed, Extended, CostAdvanced, Repaid, Refunded, WrittenOff)
+WITHIN_A_DAY = (Disbursed, RateSet, Extended, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, WrittenOff)
 
 DUE_ON_SETTLEMENT_DAY = "something fell overdue on a settlement day"
 SHORTENED = "unpaid interest after the last instalments were prepaid"
@@ -50,6 +71,7 @@ class Bill:
 
     kind: str
     until: date
+    due: date
     whole: int
     gov: int
     paid: int = 0
@@ -68,6 +90,8 @@ class Part:
     fen: int
     paid: int = 0
     overdue: bool = False
+    counted: date = date.min  # up to where its interest counts
+    bills: bool = False  # a date of the contract's own
 
     @property
     def owed(self) -> int:
@@ -84,12 +108,15 @@ class Oracle:
     parts: list[Part] = field(default_factory=list)
     bills: list[Bill] = field(default_factory=list)
     rates: list[tuple[date, int, int]] = field(default_factory=list)
-    unbilled: dict[str, list[Fraction]] = field(default_factory=lambda: {kind: [Fraction(0), Fraction(0)] for kind in KINDS})
+    unbilled: dict[str, list[tuple[date, Fraction, Fraction]]] = field(default_factory=lambda: {kind: [] for kind in KINDS})
     daily: dict[tuple[str, date], tuple[int, int, int]] = field(default_factory=dict)  # (base, rate, government's rate)
     cost: int = 0
     excess: int = 0
     given_up: int = 0
     state: str = "accruing"
+    misused: bool = False
+    payment: int | None = None  # the equal instalment in force
+    drawn: int = 0
     closed: date = date.min
     notes: set[str] = field(default_factory=set)  # where the engine is known to differ
 
@@ -104,7 +131,7 @@ class Oracle:
     def oldest_due(self) -> date | None:
         """Return the oldest due day of something unpaid, among what was due when a close last passed."""
         days = [part.due for part in self.parts if part.overdue and part.owed]
-        days += [bill.until for bill in self.bills if bill.owed and bill.until <= self.closed]
+        days += [bill.due for bill in self.bills if bill.owed and bill.due <= self.closed]
         return min(days, default=None)
 
     def rate_on(self, day: date) -> tuple[int, int]:
@@ -136,6 +163,8 @@ class Oracle:
         self.closed = day
         if not self.parts or self.state == "written_off":
             return
+        for part in [part for part in self.parts if part.owed < 0 and part.due <= day]:
+            self._turn_into_principal(part, day)
         for part in self.parts:
             if part.owed and not part.overdue and part.due <= day:
                 part.overdue = True
@@ -144,45 +173,64 @@ class Oracle:
         self._add_a_days_interest(day)
         tomorrow = day + ONE_DAY
         if is_settlement(day):
-            for kind in KINDS:
+            for kind in KINDS if quarterly(self.terms) else (PENALTY, COMPOUND):
                 self._bill(kind, tomorrow)
-        elif any(part.owed and not part.overdue and part.due == tomorrow for part in self.parts):
-            self._bill(CONTRACT, tomorrow)
+        for part in self.parts:
+            if part.due == tomorrow and (part.bills or (quarterly(self.terms) and part.owed and not part.overdue)):
+                self._bill(CONTRACT, part.counted, tomorrow)
         oldest = self.oldest_due()
         if oldest is not None and (day - oldest).days > 90:
             self.state = "non_accrual"
 
     def _fell_due_unpaid(self, day: date) -> bool:
         parts = any(part.owed and part.due == day for part in self.parts)
-        return parts or any(bill.owed and bill.until == day for bill in self.bills)
+        return parts or any(bill.owed and bill.due == day for bill in self.bills)
+
+    def _turn_into_principal(self, part: Part, day: date) -> None:
+        wanted = -part.owed if self.state == "accruing" else 0
+        turned = 0
+        for bill in self.bills:
+            if bill.kind == CONTRACT:
+                paid = min(bill.owed, wanted - turned)
+                bill.paid += paid
+                turned += paid
+        planned, part.fen, part.paid = -part.owed, -turned, -turned
+        if turned != planned:
+            self._plan_anew(day, today_stays=True)
 
     def _add_a_days_interest(self, day: date) -> None:
         rate, gov = self.rate_on(day)
-        penalty_rate = rate * self.terms.penalty_percent // 100
+        percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
+        penalty_rate = rate * percent // 100
         if not self.subsidised_on_holidays and day >= self.parts[-1].nominal:
             gov = 0
-        self._add(CONTRACT, day, self.principal() - self.overdue(), rate, gov)
-        self._add(PENALTY, day, self.overdue(), penalty_rate, 0)
+        if is_free(self.terms, day):
+            gov = free_rate = 0
+        else:
+            free_rate = rate
+        undue = self.principal() - self.overdue()
+        self._add(CONTRACT, day, 0 if self.misused else undue, free_rate, gov)
+        self._add(PENALTY, day, self.principal() if self.misused else self.overdue(), penalty_rate, 0)
         bearing = {CONTRACT, COMPOUND}
         if self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY:
             bearing.add(PENALTY)
-        unpaid = sum(bill.owed for bill in self.bills if bill.kind in bearing and bill.until <= day)
-        matured = self.principal() == self.overdue()
+        unpaid = sum(bill.owed for bill in self.bills if bill.kind in bearing and bill.due <= day)
+        matured = self.misused or self.principal() == self.overdue()
         if unpaid and matured and self.principal() and not self.parts[-1].overdue:
             self.notes.add(SHORTENED)
         self._add(COMPOUND, day, unpaid, penalty_rate if matured else rate, 0)
 
     def _add(self, kind: str, day: date, base: int, rate: int, gov: int) -> None:
         self.daily[(kind, day)] = (base, rate, gov)
-        year = 10**9 * (365 if self.terms.day_count is DayCount.ACT_365 else 360)
-        self.unbilled[kind][0] += Fraction(base * rate, year)
-        self.unbilled[kind][1] += Fraction(base * gov, year)
+        part = year_part(self.terms, day) if kind == CONTRACT else real_part(self.terms, day)
+        self.unbilled[kind].append((day, Fraction(base * rate, 10**9) * part, Fraction(base * gov, 10**9) * part))
 
-    def _bill(self, kind: str, until: date) -> None:
-        whole, gov = self.unbilled[kind]
-        self.unbilled[kind] = [Fraction(0), Fraction(0)]
+    def _bill(self, kind: str, until: date, due: date | None = None) -> None:
+        mine = [entry for entry in self.unbilled[kind] if entry[0] < until]
+        self.unbilled[kind] = [entry for entry in self.unbilled[kind] if entry[0] >= until]
+        whole = sum((whole for _, whole, _ in mine), Fraction(0))
         if whole:
-            self.bills.append(Bill(kind, until, half_up(whole), half_up(gov)))
+            self.bills.append(Bill(kind, until, due or until, half_up(whole), half_up(sum((g for _, _, g in mine), Fraction(0)))))
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -192,13 +240,24 @@ class Oracle:
         Raises:
             Refused: it can't.
         """
-        if isinstance(event, Disbursed) == bool(self.parts):
+        if not isinstance(event, Disbursed) and not self.parts:
             raise Refused(event)
+        day = event.value_date
         if isinstance(event, Disbursed):
-            self.parts = instalments(self.terms, self.roll, self.terms.drawn_on, event.fen)
-            self.rates = [(step.start, step.rate_ppb, step.gov_ppb) for step in self.terms.rates]
+            self._draw(day, event.fen)
         elif isinstance(event, Extended):
             self._extend(event)
+        elif isinstance(event, RateSet):
+            self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
+            self._plan_anew(day, today_stays=True)
+        elif isinstance(event, GraceGranted):
+            grace = Grace(GraceKind(event.grace), day, event.until)
+            self.terms = replace(self.terms, graces=(*self.terms.graces, grace))
+            self._plan_anew(day, today_stays=True)
+        elif isinstance(event, MisuseFound):
+            for kind in KINDS:
+                self._bill(kind, day)
+            self.misused = True
         elif isinstance(event, CostAdvanced):
             self.cost += event.fen
         elif isinstance(event, Repaid):
@@ -215,6 +274,14 @@ class Oracle:
         else:
             raise TypeError(event)
 
+    def _draw(self, day: date, fen: int) -> None:
+        if self.drawn + fen > self.terms.principal_fen or day >= self.terms.maturity or self.state == "written_off":
+            raise Refused(fen)
+        if not self.drawn:
+            self.rates = [(step.start, int(step.rate_ppb), int(step.gov_ppb)) for step in self.terms.rates]
+        self.drawn += fen
+        self._plan_anew(day, today_stays=True, more=fen)
+
     def _extend(self, event: Extended) -> None:
         if event.maturity <= max(self.parts[-1].nominal, event.value_date) or not self.principal():
             raise Refused(event)
@@ -222,20 +289,113 @@ class Oracle:
             self._bill(PENALTY, event.value_date)
             self._bill(COMPOUND, event.value_date)
         self.terms = replace(self.terms, maturity=event.maturity)
-        self._plan_anew(event.value_date)
         self.rates = [step for step in self.rates if step[0] < event.value_date]
         self.rates.append((event.value_date, event.rate_ppb, event.gov_ppb))
+        self._plan_anew(event.value_date)
         self._accrue_again_if_nothing_is_due(event.value_date)
 
-    def _plan_anew(self, day: date, *, today_stays: bool = False) -> None:
+    def _plan_anew(self, day: date, *, today_stays: bool = False, more: int = 0, payment: int | None = None) -> None:
         """Spread what is owed over the dates that are left; what was paid stays where it fell due, what was paid early, today."""
-        past = [part for part in self.parts if part.due <= day]
-        owed = self.principal() - (sum(part.owed for part in past) if today_stays else 0)
+        past = [part for part in self.parts if part.due <= day or part.overdue]
+        owed = self.principal() + more - (sum(part.owed for part in past) if today_stays else 0)
         kept = past if today_stays else [Part(part.nominal, part.due, part.paid, part.paid) for part in past if part.paid]
-        early = sum(part.paid for part in self.parts if part.due > day)
+        early = sum(part.paid for part in self.parts if part not in past)
         if early:
             kept.append(Part(day, day, early, early))
-        self.parts = kept + instalments(self.terms, self.roll, day, owed)
+        self.parts = kept + (self._plan(day, owed, payment) if owed else [])
+        if payment is not None and owed:
+            self.terms = replace(self.terms, maturity=self.parts[-1].nominal)
+
+    def _plan(self, day: date, owed: int, payment: int | None) -> list[Part]:
+        """Return the instalments of what is owed after a day."""
+        terms, last = self.terms, last_day(self.terms)
+        rolls = terms.rolling
+        dates = []
+        for nominal in dates_of(terms, last):
+            moves = nominal == terms.maturity or not rolls.last_only
+            due = self.roll(nominal) if moves and rolls.convention is not Convention.SAME else nominal
+            if due > day and nominal > terms.drawn_on:
+                dates.append((nominal, due, nominal if rolls.calculates_nominal else due))
+        since = min(day, dates[0][2])
+        run_up = sum((whole for d, whole, _ in self.unbilled[CONTRACT] if d < since), Fraction(0))
+        gov_run_up = sum((gov for d, _, gov in self.unbilled[CONTRACT] if d < since), Fraction(0))
+        outline = []
+        for nominal, due, counted in dates:
+            span = (since + n * ONE_DAY for n in range((counted - since).days))
+            parts = [(year_part(terms, d), *self.rate_on(d), d) for d in span if not is_free(terms, d)]
+            years = sum((part for part, _, _, _ in parts), Fraction(0))
+            factor = sum((part * rate for part, rate, _, _ in parts), Fraction(0)) / 10**9
+            gov = sum((part * rate for part, _, rate, d in parts if d < last or nominal != last), Fraction(0)) / 10**9
+            outline.append((nominal, due, counted, years, factor, gov))
+            since = counted
+        self.payment = payment
+        return self._laid_out(outline, owed, (run_up, gov_run_up), last, self.rate_on(min(day, dates[0][2]))[0])
+
+    def _last_balance(
+        self, outline: list[Outline], owed: int, run_up: Fraction, gov_run_up: Fraction, fen: int, last: date, rate: int
+    ) -> Fraction:
+        """Return what would be left at the end if every instalment were so much and the rate stayed, nothing rounded."""
+        balance = Fraction(owed)
+        for number, (nominal, _, _, years, factor, gov) in enumerate(outline):
+            run_up += balance * (years * rate / 10**9 if number else factor)
+            gov_run_up += balance * gov
+            pays, bills, turns = self._does(nominal, last)
+            if pays:
+                balance -= fen - run_up
+            elif turns:
+                balance += run_up - gov_run_up
+            if bills:
+                run_up = gov_run_up = Fraction(0)
+        return balance
+
+    def _laid_out(
+        self, outline: list[Outline], owed: int, run_up: tuple[Fraction, Fraction], last: date, rate: int
+    ) -> list[Part]:
+        own, found = not quarterly(self.terms), []
+        whole, gov = run_up
+        paying = [nominal for nominal, *_ in outline if self._does(nominal, last)[0]]
+        each = None
+        for index, (nominal, due, counted, _, factor, gov_factor) in enumerate(outline):
+            pays, bills, turns = self._does(nominal, last)
+            now = self.rate_on(counted - ONE_DAY)[0]
+            if pays and self.terms.method is Method.EQUAL_INSTALMENT and (self.payment is None or now != rate):
+                at_zero, at_one = (self._last_balance(outline[index:], owed, whole, gov, fen, last, now) for fen in (0, 1))
+                self.payment, rate = half_up(at_zero / (at_zero - at_one)), now
+            whole += owed * factor
+            gov += owed * gov_factor
+            interest = half_up(whole)
+            fen = 0
+            if nominal == last:
+                fen = owed
+            elif pays and self.terms.method is Method.EQUAL_INSTALMENT:
+                fen = min(owed, (self.payment or 0) - interest)
+            elif pays:
+                each = half_up(Fraction(owed, len(paying))) if each is None else each
+                fen = min(owed, each)
+            if turns and not (pays and self.terms.method is Method.EQUAL_INSTALMENT):
+                fen -= interest - half_up(gov)
+            if bills:
+                whole = gov = Fraction(0)
+            owed -= fen
+            if own or fen:
+                found.append(Part(nominal, due, fen, counted=counted, bills=own and bills))
+            if not owed:
+                break
+        return found
+
+    def _does(self, nominal: date, last: date) -> tuple[bool, bool, bool]:
+        """Return whether principal falls due on a date, whether interest is billed, and whether it becomes principal."""
+        if nominal == last:
+            return True, True, False
+        spared = {grace.kind for grace in self.terms.graces if grace.start < nominal <= grace.end}
+        amortises = self.terms.method in (Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT)
+        ends_grace = any(g.end == nominal and g.kind is GraceKind.INTEREST_CAPITALISED for g in self.terms.graces)
+        of_cycle = nominal in cycle_dates(self.terms, last)
+        return (
+            amortises and of_cycle and GraceKind.PRINCIPAL_DEFERRED not in spared,
+            (of_cycle and GraceKind.INTEREST_DEFERRED not in spared) or ends_grace,
+            GraceKind.INTEREST_CAPITALISED in spared and GraceKind.INTEREST_DEFERRED not in spared,
+        )
 
     def _repay(self, day: date, fen: int, prepays: str) -> None:
         oldest = self.oldest_due()
@@ -249,12 +409,21 @@ class Oracle:
             self._bill(CONTRACT, day)
             fen = self._settle("interest", day, fen)
         before = fen
+        everything = self.principal()
+        if fen >= everything:
+            fen -= everything
+            for part in self.parts:
+                part.paid = part.fen
         for part in self.parts if ahead else reversed(self.parts):
-            paid = min(fen, part.owed)
+            paid = min(fen, max(0, part.owed))
             part.paid += paid
             fen -= paid
-        if prepays == "smaller" and fen < before and sum(1 for part in self.parts if part.owed) > 1:
-            self._plan_anew(day, today_stays=True)
+        several = sum(1 for part in self.parts if part.owed) > 1
+        capitalises = any(grace.kind is GraceKind.INTEREST_CAPITALISED for grace in self.terms.graces)
+        equal = self.terms.method is Method.EQUAL_INSTALMENT
+        splits = self.terms.method is Method.EQUAL_PRINCIPAL and prepays == "smaller"
+        if fen < before and several and not ahead and (equal or capitalises or splits):
+            self._plan_anew(day, today_stays=True, payment=self.payment if equal and prepays == "shorter" else None)
         self.excess += fen
         self._accrue_again_if_nothing_is_due(day)
 
@@ -266,9 +435,9 @@ class Oracle:
             return fen - paid
         dues: list[Part] | list[Bill]
         if component == "principal":
-            dues = sorted((part for part in self.parts if part.due <= day), key=lambda part: part.due)
+            dues = sorted((part for part in self.parts if part.due <= day and part.owed > 0), key=lambda part: part.due)
         else:
-            dues = sorted((bill for bill in self.bills if SETTLES[bill.kind] == component), key=lambda bill: bill.until)
+            dues = sorted((bill for bill in self.bills if SETTLES[bill.kind] == component), key=lambda bill: bill.due)
         for due in dues:
             paid = min(fen, due.owed)
             due.paid += paid
@@ -276,7 +445,7 @@ class Oracle:
         return fen
 
     def _accrue_again_if_nothing_is_due(self, day: date) -> None:
-        billed = any(bill.owed and bill.until <= day for bill in self.bills)
+        billed = any(bill.owed and bill.due <= day for bill in self.bills)
         if self.state == "non_accrual" and self.oldest_due() is None and not billed:
             self.state = "accruing"
 
@@ -306,23 +475,76 @@ def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
     return sorted(left, key=lambda event: (event.value_date, WITHIN_A_DAY.index(type(event)), event.reference))
 
 
-def instalments(terms: LoanTerms, roll: Callable[[date], date], start: date, principal: int) -> list[Part]:
-    """Return what of principal falls due when after a day: on the 21sts after the grace, and on the maturity's working day."""
-    last = terms.maturity + ONE_DAY if is_settlement(terms.maturity) and terms.method is not Method.BULLET else terms.maturity
-    days = []
-    day = start + ONE_DAY
-    while day < last and terms.method is not Method.BULLET:
-        if is_settlement(day - ONE_DAY) and not any(grace.start < day <= grace.end for grace in terms.graces):
-            days.append(day)
+def quarterly(terms: LoanTerms) -> bool:
+    """Tell whether contract interest is billed with everybody's on the 20th."""
+    spared = (GraceKind.INTEREST_DEFERRED, GraceKind.INTEREST_CAPITALISED)
+    return (
+        terms.interest == QUARTERS and terms.method is not Method.AT_MATURITY and not any(g.kind in spared for g in terms.graces)
+    )
+
+
+def last_day(terms: LoanTerms) -> date:
+    """Return the last nominal date: the maturity, or of instalments by the quarter the day after the 20th on which they end."""
+    ends = is_settlement(terms.maturity) and terms.interest == QUARTERS
+    amortises = terms.method in (Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT)
+    return terms.maturity + ONE_DAY if ends and amortises else terms.maturity
+
+
+def dates_of(terms: LoanTerms, last: date) -> list[date]:
+    """Return all nominal dates on which something happens, in order."""
+    ends = {g.end for g in terms.graces if g.kind is GraceKind.INTEREST_CAPITALISED and g.end < last}
+    return sorted({last, *ends, *cycle_dates(terms, last)})
+
+
+def cycle_dates(terms: LoanTerms, last: date) -> set[date]:
+    """Return the dates of the cycle between the drawdown and the last date."""
+    if terms.interest is None or terms.method is Method.AT_MATURITY:
+        return set()
+    day, found = terms.drawn_on + ONE_DAY, set()
+    while day < last:
+        if terms.interest == QUARTERS:
+            if is_settlement(day - ONE_DAY):
+                found.add(day)
+        elif day >= terms.interest.anchor:
+            months = 12 * (day.year - terms.interest.anchor.year) + day.month - terms.interest.anchor.month
+            if months % terms.interest.every == 0 and day.day == min(terms.interest.anchor.day, monthrange(day.year, day.month)[1]):
+                found.add(day)
         day += ONE_DAY
-    days.append(last)
-    each = half_up(Fraction(principal, len(days)))
-    fens = []
-    for number in range(1, len(days) + 1):
-        left = principal - sum(fens)
-        fens.append(left if number == len(days) else min(each, left))
-    parts = [Part(day, roll(day) if day == terms.maturity else day, fen) for day, fen in zip(days, fens, strict=True)]
-    return [part for part in parts if part.fen]
+    return found
+
+
+def is_free(terms: LoanTerms, day: date) -> bool:
+    """Tell whether a day is free of interest."""
+    return any(grace.kind is GraceKind.INTEREST_FREE and grace.start <= day < grace.end for grace in terms.graces)
+
+
+def real_part(terms: LoanTerms, day: date) -> Fraction:
+    """Return the part of a year that a day is where real days count."""
+    if terms.day_count is DayCount.ACT_ACT:
+        return Fraction(1, 366 if day.year % 4 == 0 else 365)
+    return Fraction(1, 365 if terms.day_count is DayCount.ACT_365 else 360)
+
+
+def year_part(terms: LoanTerms, day: date) -> Fraction:
+    """Return the part of a year that a day is by the contract: how much longer the term gets with it."""
+    tomorrow = day + ONE_DAY
+    if terms.day_count is DayCount.THIRTY_360:
+        months = 12 * (tomorrow.year - day.year) + tomorrow.month - day.month
+        return Fraction(30 * months + min(tomorrow.day, 30) - min(day.day, 30), 360)
+    if terms.day_count is DayCount.MONTHS:
+        return Fraction(months_and_days(terms.drawn_on, tomorrow) - months_and_days(terms.drawn_on, day), 360)
+    return real_part(terms, day)
+
+
+def months_and_days(start: date, end: date) -> int:
+    """Return whole months of 30 days and the odd days after them (逐笔)."""
+    months, reached = 0, start
+    while True:
+        year, month = divmod(start.year * 12 + start.month + months, 12)
+        following = date(year, month + 1, min(start.day, monthrange(year, month + 1)[1]))
+        if following > end:
+            return 30 * months + (end - reached).days
+        months, reached = months + 1, following
 
 
 def is_settlement(day: date) -> bool:

@@ -31,22 +31,42 @@ from loans.booking import Booked, book_events, difference
 from loans.contract import Contract, terms_to_json
 from loans.entries import COST_ADVANCED, EXCESS, MEMO_WRITTEN_OFF, PRINCIPAL, RECEIVABLE, SUBSIDY_RECEIVABLE, postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, LoanError
-from loans.events import CostAdvanced, Disbursed, Extended, LoanEvent, Prepayment, Refunded, Repaid, Reversed, TakenOver, WrittenOff
+from loans.events import (
+    CostAdvanced,
+    Disbursed,
+    Extended,
+    GraceGranted,
+    LoanEvent,
+    MisuseFound,
+    Prepayment,
+    RateSet,
+    Refunded,
+    Repaid,
+    Reversed,
+    TakenOver,
+    WrittenOff,
+)
 from loans.life import Horizon, Life, StreamLines
-from loans.movements import LoanPaidOut, LoanWrittenOff, PaidIn, RecoveredAfterWriteOff, State
+from loans.movements import InterestCapitalised, LoanPaidOut, LoanWrittenOff, PaidIn, RecoveredAfterWriteOff, State
 from loans.queries import events_of, horizon_now
 from loans.replay import replay
 from loans.tables import loan as loan_table
 from loans.terms import (
+    AT_MATURITY,
+    NEVER,
     NON_ACCRUAL_AFTER_DAYS,
+    QUARTERS,
     Component,
     CompoundBase,
+    Convention,
+    Cycle,
     DayCount,
     Grace,
     GraceKind,
     LoanTerms,
     Method,
     RateStep,
+    Rolling,
     StreamKind,
     interest_fen,
     is_settlement_day,
@@ -87,10 +107,19 @@ def nights(closed: date) -> Horizon:
 percents = st.integers(1, 2_000).map(lambda n: n * 50_000)  # up to 10 %, and penalty rates stay whole
 
 
+ROLLINGS = (
+    AT_MATURITY,
+    NEVER,
+    Rolling(convention=Convention.FOLLOWING),
+    Rolling(convention=Convention.FOLLOWING, calculates_nominal=True),
+)
+
+
 @st.composite
 def loan_terms(draw: st.DrawFn) -> LoanTerms:
     drawn = draw(st.dates(date(2016, 1, 1), date(2018, 12, 31)))
-    method = draw(st.sampled_from([Method.BULLET, Method.EQUAL_PRINCIPAL]))
+    method = draw(st.sampled_from([Method.BULLET, Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT, Method.AT_MATURITY]))
+    interest = draw(st.just(QUARTERS) | st.builds(Cycle, anchor=st.dates(drawn + DAY, drawn + 95 * DAY), every=st.integers(1, 6)))
     rate = draw(st.sampled_from([43_500_000, 49_000_000]) | percents)
     shares = draw(st.lists(st.sampled_from([0, 30, 50, 100]), min_size=1, max_size=3))
     starts = [drawn, *sorted(draw(st.sets(st.integers(1, 900), min_size=len(shares) - 1, max_size=len(shares) - 1)))]
@@ -100,7 +129,7 @@ def loan_terms(draw: st.DrawFn) -> LoanTerms:
     ]
     maturity = drawn + draw(st.integers(1, 700)) * DAY
     graces: tuple[Grace, ...] = ()
-    if method is Method.EQUAL_PRINCIPAL:
+    if method in (Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT):
         maturity = drawn + draw(st.integers(100, 1_000)) * DAY
         latest = settlement_days(drawn + DAY, maturity + DAY)[-1] - DAY
         if latest > drawn:
@@ -109,6 +138,7 @@ def loan_terms(draw: st.DrawFn) -> LoanTerms:
         product="XEXD", principal_fen=draw(st.sampled_from([5_000_000, 1_100_000]) | st.integers(1, 10_000_000)),
         drawn_on=drawn, maturity=maturity, method=method, rates=tuple(steps),
         penalty_percent=draw(st.sampled_from([150, 130, 200])), compound_base=draw(st.sampled_from(CompoundBase)),
+        interest=interest, day_count=draw(st.sampled_from(DayCount)), rolling=draw(st.sampled_from(ROLLINGS)),
         graces=graces,
     )  # fmt: skip
 
@@ -120,7 +150,8 @@ def principal_deferred(start: date, end: date) -> Grace:
 @st.composite
 def cases(draw: st.DrawFn, most: int = 6) -> Case:
     terms = draw(loan_terms())
-    events: list[LoanEvent] = [Disbursed(reference="d", value_date=terms.drawn_on, fen=terms.principal_fen)]
+    drawn = draw(st.sampled_from([terms.principal_fen, terms.principal_fen, (terms.principal_fen + 1) // 2]))
+    events: list[LoanEvent] = [Disbursed(reference="d", value_date=terms.drawn_on, fen=drawn)]
     day = terms.drawn_on
     for number in range(draw(st.integers(0, most))):
         day = draw(_next_day(terms, events, day))
@@ -164,6 +195,24 @@ def _event(terms: LoanTerms, events: Sequence[LoanEvent], day: date, name: str) 
     kinds.append(st.integers(1, 100_000).map(lambda fen: CostAdvanced(reference=name, value_date=day, fen=fen)))
     if found.excess_fen:
         kinds.append(st.integers(1, found.excess_fen).map(lambda fen: Refunded(reference=name, value_date=day, fen=fen)))
+    drawn = sum(event.fen for event in events if isinstance(event, Disbursed))
+    if drawn < terms.principal_fen:
+        kinds.append(st.just(Disbursed(reference=name, value_date=day, fen=terms.principal_fen - drawn)))
+    kinds.append(st.just(MisuseFound(reference=name, value_date=day)))
+    kinds.append(
+        st.builds(
+            lambda rate, share: RateSet(reference=name, value_date=day, rate_ppb=rate, gov_ppb=rate * share // 100),
+            percents,
+            st.sampled_from([0, 50, 100]),
+        )
+    )
+    kinds.append(
+        st.builds(
+            lambda kind, days: GraceGranted(reference=name, value_date=day, grace=kind, until=day + days * DAY),
+            st.sampled_from(GraceKind),
+            st.integers(1, 200),
+        )
+    )
     if found.principal_fen and found.state is not State.WRITTEN_OFF:
         later = st.integers(1, 400).map(lambda days: max(last.nominal, day) + days * DAY)
         kinds.append(
@@ -202,7 +251,7 @@ def by_replay(life: Life) -> dict[str, object]:
 
 def by_oracle(told: plain.Oracle) -> dict[str, object]:
     return {
-        "charges": Counter((b.kind, b.until, b.until, b.whole, b.gov, b.paid) for b in told.bills),
+        "charges": Counter((b.kind, b.until, b.due, b.whole, b.gov, b.paid) for b in told.bills),
         "instalments": [(p.nominal, p.fen, p.paid) for p in told.parts],
         "principal": told.principal(), "overdue": told.overdue(), "oldest due": told.oldest_due(), "state": told.state,
         "cost": told.cost, "excess": told.excess, "given up": told.given_up,
@@ -226,7 +275,8 @@ def test_streams_are_the_oracles_days_and_a_charge_is_its_days(case: Case) -> No
         assert [(s.base_fen, s.rate_ppb, s.gov_ppb) for s in running] == ([(base, rate, gov)] if base else [])
     for charge in life.charges:
         mine = [s for s in life.streams if s.kind is charge.kind]
-        days = [(s, s.days(charge.start, charge.end)) for s in mine]
+        read = case.terms.count_of(charge.kind).clock(case.terms.drawn_on)
+        days = [(s, s.ticks(read, charge.start, charge.end)) for s in mine]
         assert charge.whole_units == sum(s.base_fen * s.rate_ppb * n for s, n in days)
         assert charge.gov_units == sum(s.base_fen * s.gov_ppb * n for s, n in days)
     for kind in StreamKind:
@@ -252,7 +302,7 @@ def test_principal_is_what_the_movements_say_and_no_payment_is_lost(case: Case) 
     principal, paid = 0, Counter[tuple[date, int]]()
     for movement in life.movements:
         match movement:
-            case LoanPaidOut():
+            case LoanPaidOut() | InterestCapitalised():
                 principal += movement.fen
             case PaidIn():
                 principal -= movement.overdue_fen + movement.normal_fen
@@ -277,8 +327,8 @@ def test_principal_is_what_the_movements_say_and_no_payment_is_lost(case: Case) 
 @given(cases())
 def test_borrower_and_government_make_the_whole_each_rounded_once(case: Case) -> None:
     for charge in case.life().charges:
-        assert charge.whole_fen == round_half_up(interest_fen(charge.whole_units, case.terms.day_count.year))
-        assert charge.gov_fen == round_half_up(interest_fen(charge.gov_units, case.terms.day_count.year))
+        assert charge.whole_fen == round_half_up(interest_fen(charge.whole_units, case.terms.count_of(charge.kind).year))
+        assert charge.gov_fen == round_half_up(interest_fen(charge.gov_units, case.terms.count_of(charge.kind).year))
         assert charge.paid_fen + charge.unpaid_fen + charge.gov_fen == charge.whole_fen
         assert charge.kind is StreamKind.CONTRACT or charge.gov_fen == 0, "government pays no penalty"
 
@@ -306,7 +356,7 @@ def test_a_later_night_never_changes_a_charge_made_before(case: Case, nights_mor
     for charge in now.charges:
         last_charged[charge.kind] = max(charge.end, last_charged.get(charge.kind, date.min))
     for stream in now.streams:
-        uncharged = stream.end is None or stream.end > last_charged.get(stream.kind, date.min)
+        uncharged = stream.rate_ppb and (stream.end is None or stream.end > last_charged.get(stream.kind, date.min))
         assert not uncharged or stream.state is now.standing.state, "interest not charged stands where its loan stands"
 
 
@@ -415,20 +465,27 @@ def test_the_nights_settlement_charges_what_replay_charges(case: Case, data: st.
     until, everyone = closing + DAY, is_settlement_day(closing)
     before = replay(case.terms, case.events, nights(closing - DAY))
     falling = falling_due_on(until)
-    due = any(
-        not line.overdue and line.left and (line.instalment.rolling.code, line.instalment.nominal) in falling
+    due = [
+        line.instalment
         for line in before.instalments
-    )
+        if (line.instalment.rolling.code, line.instalment.nominal) in falling
+        and (line.instalment.charges or (line.left and not line.overdue))
+    ]
     expected = []
     for kind in StreamKind:
-        if not everyone and not (due and kind is StreamKind.CONTRACT):
+        own = kind is StreamKind.CONTRACT and not before.terms.settles_quarterly
+        regular = everyone and not own
+        asked = kind is StreamKind.CONTRACT and (any(i.charges for i in due) if own else bool(due))
+        if not regular and not asked:
             continue
-        since = max(last_settlement_before(closing) + DAY, dict(before.charged_until).get(kind, date.min))
-        lines = [s for s in before.streams if s.kind is kind and s.days(since, until)]
-        units = [sum(s.base_fen * r * s.days(since, until) for s, r in pairs) for pairs in (
+        end = until if regular else max(i.nominal if i.rolling.calculates_nominal else until for i in due)
+        since = max(date.min if own else last_settlement_before(closing) + DAY, dict(before.charged_until).get(kind, date.min))
+        read = before.terms.count_of(kind).clock(before.terms.drawn_on)
+        lines = [s for s in before.streams if s.kind is kind and s.rate_ppb and s.start < end and (s.end or end) > since]
+        units = [sum(s.base_fen * r * s.ticks(read, since, end) for s, r in pairs) for pairs in (
             [(s, s.rate_ppb) for s in lines], [(s, s.gov_ppb) for s in lines])]  # fmt: skip
         if units[0]:
-            expected.append((kind, max(lines[0].start, since), until, *units, before.standing.state))
+            expected.append((kind, max(lines[0].start, since), end, *units, before.standing.state))
     after = replay(case.terms, case.events, Horizon(closing, closing - DAY))
     fresh = after.charges[len(before.charges) :]
     assert [(c.kind, c.start, c.end, c.whole_units, c.gov_units, c.state) for c in fresh] == expected

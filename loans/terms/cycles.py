@@ -76,7 +76,7 @@ class Cycle:
             found = self.anchor + timedelta(days=self.every * index)
         else:
             found = add_months(self.anchor, self.every * index * (12 if self.unit is Unit.YEARS else 1))
-            if self.anchor.day > 28:
+            if self.anchor.day >= 28:
                 found = self._at_month_end(found)
         return found + DAY if self.closes_day else found
 
