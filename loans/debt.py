@@ -1,24 +1,71 @@
 """A loan's debt while it is replayed: instalments, charges and cost, what of them is due, and what a payment settles.
 
-Amounts are fen. Something due is *aged* once a close has passed over its due date: only then is it overdue. Instalments are
-in order of their due dates; `_front` is the first that is not settled.
+Amounts are fen. Something due is *aged* once a close has passed over its due date: only then is it overdue. Charges of a kind
+and instalments are in order of their due dates and are settled in it, so a pointer says how far; a loan of thousands of events
+costs no more per event than one of ten.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import date
 
-from loans.allocation import Due
 from loans.instalments import DueInstalment, Instalment
 from loans.life import Charge
 from loans.movements import Unpaid
 from loans.terms import Component, StreamKind
 
-COMPONENT_OF = {
-    StreamKind.CONTRACT: Component.INTEREST,
-    StreamKind.PENALTY: Component.PENALTY,
-    StreamKind.COMPOUND: Component.COMPOUND,
+KIND_OF = {
+    Component.INTEREST: StreamKind.CONTRACT,
+    Component.PENALTY: StreamKind.PENALTY,
+    Component.COMPOUND: StreamKind.COMPOUND,
 }
+
+
+class _Charges:
+    """The charges of one kind, oldest first, and how far they are paid and aged."""
+
+    def __init__(self) -> None:
+        self.made: list[Charge] = []
+        self.paid: list[int] = []
+        self.first = 0  # of those not paid
+        self.unpaid_fen = 0
+        self.aged = 0  # how many have aged
+        self.aged_fen = 0  # what is unpaid of those
+
+    def add(self, charge: Charge) -> None:
+        self.made.append(charge)
+        self.paid.append(charge.paid_fen)
+        self.unpaid_fen += charge.unpaid_fen
+        self._settle()
+
+    def age(self, day: date) -> None:
+        while self.aged < len(self.made) and self.made[self.aged].due <= day:
+            self.aged_fen += self._left(self.aged)
+            self.aged += 1
+
+    def pay(self, fen: int) -> None:
+        """Pay so much, which is not more than what is unpaid, the oldest first."""
+        self.unpaid_fen -= fen
+        while fen:
+            part = min(fen, self._left(self.first))
+            self.paid[self.first] += part
+            if self.first < self.aged:
+                self.aged_fen -= part
+            fen -= part
+            self._settle()
+
+    def oldest(self) -> date | None:
+        return self.made[self.first].due if self.first < len(self.made) else None
+
+    def settled(self) -> list[Charge]:
+        return [made._replace(paid_fen=paid) if paid else made for made, paid in zip(self.made, self.paid, strict=True)]
+
+    def _left(self, index: int) -> int:
+        made = self.made[index]
+        return made.whole_fen - made.gov_fen - self.paid[index]
+
+    def _settle(self) -> None:
+        while self.first < len(self.made) and not self._left(self.first):
+            self.first += 1
 
 
 class Debt:
@@ -26,15 +73,37 @@ class Debt:
 
     def __init__(self) -> None:
         """Begin owing nothing."""
-        self.instalments: list[DueInstalment] = []
-        self.charges: list[Charge] = []
         self.cost_fen = 0
         self.aged = date.min  # the last day whose close has passed over the debt
-        self._front = 0
-        self._unpaid: list[int] = []  # keys of charges that are not paid
+        self._charges = {kind: _Charges() for kind in StreamKind}
+        self._order: list[tuple[StreamKind, int]] = []  # in which charges were made
+        self._plan: list[Instalment] = []
+        self._paid: list[int] = []
+        self._late: list[bool] = []
+        self._front = 0  # the first instalment that is not settled
         self._undue = self._overdue = 0
+        self._falling: dict[date, list[Instalment]] = {}
 
     # --- what is owed --------------------------------------------------------------------------------------------
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a plan."""
+        return bool(self._plan)
+
+    @property
+    def last(self) -> Instalment:
+        """The last instalment."""
+        return self._plan[-1]
+
+    def instalments(self) -> list[DueInstalment]:
+        """Return the instalments as they stand."""
+        return [DueInstalment(*line) for line in zip(self._plan, self._paid, self._late, strict=True)]
+
+    def charges(self) -> list[Charge]:
+        """Return the charges as they stand, in the order in which they were made."""
+        settled = {kind: mine.settled() for kind, mine in self._charges.items()}
+        return [settled[kind][index] for kind, index in self._order]
 
     def principal_fen(self) -> int:
         """Return all principal that is not paid."""
@@ -46,66 +115,87 @@ class Debt:
 
     def oldest_due(self) -> date | None:
         """Return the oldest due date that has aged unpaid."""
-        dates = [c.due for c in self._open_charges() if c.due <= self.aged]
+        dates = [mine.made[mine.first].due for mine in self._charges.values() if mine.aged_fen]
         if self._overdue:
-            dates.append(next(line.instalment.due for line in self.instalments[self._front :] if line.overdue and line.left))
+            dates.append(next(self._plan[i].due for i in range(self._front, len(self._plan)) if self._late[i] and self._left(i)))
         return min(dates, default=None)
 
     def in_arrears(self, day: date) -> bool:
         """Tell whether anything that was due by a day is unpaid."""
-        return bool(self._overdue) or any(charge.due <= day for charge in self._open_charges())
+        return bool(self._overdue) or any((due := mine.oldest()) is not None and due <= day for mine in self._charges.values())
 
     def unpaid(self) -> Unpaid:
         """Return the borrower's charged and unpaid interest."""
-        return unpaid_of(self._open_charges())
+        mine = self._charges
+        return Unpaid(
+            interest_fen=mine[StreamKind.CONTRACT].unpaid_fen,
+            penalty_fen=mine[StreamKind.PENALTY].unpaid_fen,
+            compound_fen=mine[StreamKind.COMPOUND].unpaid_fen,
+        )
 
     def aged_interest_fen(self, *, with_penalty: bool) -> int:
         """Return the unpaid interest on which compound interest runs."""
-        return sum(
-            charge.unpaid_fen
-            for charge in self._open_charges()
-            if charge.due <= self.aged and (with_penalty or charge.kind is not StreamKind.PENALTY)
-        )
+        mine = self._charges
+        found = mine[StreamKind.CONTRACT].aged_fen + mine[StreamKind.COMPOUND].aged_fen
+        return found + mine[StreamKind.PENALTY].aged_fen if with_penalty else found
 
     def falling_due_on(self, day: date) -> list[Instalment]:
         """Return the instalments of a day with which interest is charged: still owed, or on dates of the contract's own."""
+        if day not in self._falling:
+            return []
         return [
-            line.instalment
-            for line in self.instalments
-            if line.instalment.due == day and (line.instalment.charges or (line.left and not line.overdue))
+            line
+            for index, line in enumerate(self._plan)
+            if line.due == day and (line.charges or (self._left(index) and not self._late[index]))
         ]
 
-    def after(self, day: date) -> list[DueInstalment]:
-        """Return the instalments that fall due after a day."""
-        return [line for line in self.instalments if line.instalment.due > day]
-
-    def _open_charges(self) -> list[Charge]:
-        return [self.charges[key] for key in self._unpaid]
+    def owed(self, component: Component, day: date) -> int:
+        """Return how much of a component a payment of a day can settle: every charge, principal due by that day."""
+        if component is Component.COST:
+            return self.cost_fen
+        if component is not Component.PRINCIPAL:
+            return self._charges[KIND_OF[component]].unpaid_fen
+        found = self._overdue
+        for index in range(self._front, len(self._plan)):
+            if self._plan[index].due > day and not self._late[index]:
+                break
+            if not self._late[index]:
+                found += max(0, self._left(index))
+        return found
 
     # --- what changes it -----------------------------------------------------------------------------------------
 
     def lay_out(self, instalments: Sequence[DueInstalment]) -> None:
         """Take a new plan, in order of due dates; the old one is forgotten."""
-        self.instalments = list(instalments)
-        self._count()
+        self._plan = [line.instalment for line in instalments]
+        self._paid = [line.paid_fen for line in instalments]
+        self._late = [line.overdue for line in instalments]
+        self._front = 0
+        self._falling = {}
+        for line in self._plan:
+            self._falling.setdefault(line.due, []).append(line)
+        self._overdue = sum(line.left for line in instalments if line.overdue)
+        self._undue = sum(line.left for line in instalments if not line.overdue)
+        self._advance()
 
     def charge(self, charge: Charge) -> None:
-        """Take a charge."""
-        if charge.unpaid_fen:
-            self._unpaid.append(len(self.charges))
-        self.charges.append(charge)
+        """Take a charge, due no earlier than the one of its kind before it."""
+        mine = self._charges[charge.kind]
+        self._order.append((charge.kind, len(mine.made)))
+        mine.add(charge)
 
     def age(self, day: date) -> int:
         """Let the close of a day pass: return the principal that becomes overdue with it."""
         self.aged = day
+        for mine in self._charges.values():
+            mine.age(day)
         fallen = 0
-        for index in range(self._front, len(self.instalments)):
-            line = self.instalments[index]
-            if line.instalment.due > day:
+        for index in range(self._front, len(self._plan)):
+            if self._plan[index].due > day:
                 break
-            if not line.overdue and line.left > 0:
-                self.instalments[index] = replace(line, overdue=True)
-                fallen += line.left
+            if not self._late[index] and self._left(index) > 0:
+                self._late[index] = True
+                fallen += self._left(index)
         self._undue -= fallen
         self._overdue += fallen
         return fallen
@@ -113,108 +203,82 @@ class Debt:
     def capitalising(self, day: date) -> list[int]:
         """Return the indexes of instalments up to a day by which unpaid interest becomes principal, and has not yet."""
         found = []
-        for index in range(self._front, len(self.instalments)):
-            line = self.instalments[index]
-            if line.instalment.due > day:
+        for index in range(self._front, len(self._plan)):
+            if self._plan[index].due > day:
                 break
-            if line.left < 0:
+            if self._left(index) < 0:
                 found.append(index)
         return found
 
-    def capitalise(self, index: int, fen: int) -> int:
-        """Let an instalment turn up to an amount of unpaid contract interest into principal; return how much it was."""
-        turned = 0
-        for key in list(self._unpaid):
-            if self.charges[key].kind is StreamKind.CONTRACT:
-                turned += self._pay_charge(key, min(fen - turned, self.charges[key].unpaid_fen))
-        line = self.instalments[index]
-        self.instalments[index] = replace(line, instalment=replace(line.instalment, fen=-turned), paid_fen=-turned)
-        self._count()
-        return turned
+    def capitalise(self, index: int, *, accrues: bool) -> tuple[int, int]:
+        """Let an instalment turn unpaid contract interest into principal; return how much it was, and how much was planned."""
+        planned, contract = -self._left(index), self._charges[StreamKind.CONTRACT]
+        turned = min(planned, contract.unpaid_fen) if accrues else 0
+        contract.pay(turned)
+        self._plan[index] = self._plan[index]._replace(fen=-turned)
+        self._paid[index] = -turned
+        self._undue += planned
+        self._advance()
+        return turned, planned
 
-    def dues(self, day: date) -> list[Due]:
-        """Return all that a payment of a day can settle: cost, every unpaid charge, principal due by that day."""
-        dues = [Due(Component.COST, day, self.cost_fen)] if self.cost_fen else []
-        for key in self._unpaid:
-            charge = self.charges[key]
-            dues.append(Due(COMPONENT_OF[charge.kind], charge.due, charge.unpaid_fen, key))
-        for key in range(self._front, len(self.instalments)):
-            line = self.instalments[key]
-            if line.instalment.due > day and not line.overdue:
+    def pay(self, component: Component, fen: int) -> int:
+        """Settle so much of a component, which is owed, the oldest first; return how much of it was overdue principal."""
+        if component is Component.COST:
+            self.cost_fen -= fen
+            return 0
+        if component is not Component.PRINCIPAL:
+            self._charges[KIND_OF[component]].pay(fen)
+            return 0
+        before = self._overdue
+        for index in range(self._front, len(self._plan)):
+            if not fen:
                 break
-            if line.left > 0:
-                dues.append(Due(Component.PRINCIPAL, line.instalment.due, line.left, key))
-        return dues
-
-    def settle(self, due: Due, paid_fen: int) -> int:
-        """Mark a due as paid, and return how much of it was overdue principal."""
-        if due.component is Component.COST:
-            self.cost_fen -= paid_fen
-        elif due.component is Component.PRINCIPAL:
-            return paid_fen if self._pay_principal(due.key, paid_fen) else 0
-        else:
-            self._pay_charge(due.key, paid_fen)
-        return 0
+            fen -= self._pay_principal(index, fen)
+        return before - self._overdue
 
     def prepay(self, fen: int, *, from_next: bool) -> int:
         """Pay principal that is not due, the next instalments first or the last ones (a shorter term); return what was paid."""
         if fen >= self.principal_fen():
             return self._prepay_all()
-        paid = 0
-        indexes = range(self._front, len(self.instalments))
+        left = fen
+        indexes = range(self._front, len(self._plan))
         for index in indexes if from_next else reversed(indexes):
-            part = min(fen - paid, max(0, self.instalments[index].left))
-            if part:
-                self._pay_principal(index, part)
-                paid += part
-            if paid == fen:
+            if not left:
                 break
-        return paid
+            left -= self._pay_principal(index, left)
+        return fen - left
 
     def give_up(self) -> None:
         """Write everything off: nothing is owed any more in the accounts."""
         self._prepay_all()
-        for key in list(self._unpaid):
-            self._pay_charge(key, self.charges[key].unpaid_fen)
+        for mine in self._charges.values():
+            mine.pay(mine.unpaid_fen)
 
     def _prepay_all(self) -> int:
         paid = self.principal_fen()
-        self.lay_out([replace(line, paid_fen=line.instalment.fen) for line in self.instalments])
+        self._paid = [line.fen for line in self._plan]
+        self._late = [False] * len(self._plan)
+        self._undue = self._overdue = 0
+        self._front = len(self._plan)
         return paid
 
-    def _pay_principal(self, index: int, fen: int) -> bool:
-        """Pay part of an instalment; tell whether it was overdue."""
-        line = self.instalments[index]
-        self.instalments[index] = replace(line, paid_fen=line.paid_fen + fen)
-        if line.overdue:
-            self._overdue -= fen
+    def _pay_principal(self, index: int, fen: int) -> int:
+        """Pay up to so much of an instalment; return what was paid."""
+        part = min(fen, self._left(index))
+        if part <= 0:
+            return 0
+        self._paid[index] += part
+        if self._late[index]:
+            self._overdue -= part
         else:
-            self._undue -= fen
-        while self._front < len(self.instalments) and not self.instalments[self._front].left:
+            self._undue -= part
+        if index == self._front:
+            self._advance()
+        return part
+
+    def _left(self, index: int) -> int:
+        return self._plan[index].fen - self._paid[index]
+
+    def _advance(self) -> None:
+        while self._front < len(self._plan) and not self._left(self._front):
             self._front += 1
-        return line.overdue
-
-    def _pay_charge(self, key: int, fen: int) -> int:
-        charge = self.charges[key]
-        if fen:
-            self.charges[key] = replace(charge, paid_fen=charge.paid_fen + fen)
-            if fen == charge.unpaid_fen:
-                self._unpaid.remove(key)
-        return fen
-
-    def _count(self) -> None:
-        self._front = next((i for i, line in enumerate(self.instalments) if line.left), len(self.instalments))
-        self._overdue = sum(line.left for line in self.instalments if line.overdue)
-        self._undue = sum(line.left for line in self.instalments if not line.overdue)
-
-
-def unpaid_of(charges: Sequence[Charge]) -> Unpaid:
-    """Return the borrower's unpaid part of charges by kind."""
-    totals = dict.fromkeys(StreamKind, 0)
-    for charge in charges:
-        totals[charge.kind] += charge.unpaid_fen
-    return Unpaid(
-        interest_fen=totals[StreamKind.CONTRACT],
-        penalty_fen=totals[StreamKind.PENALTY],
-        compound_fen=totals[StreamKind.COMPOUND],
-    )

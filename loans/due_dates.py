@@ -118,19 +118,17 @@ def _marked(
     """Return the dates in order: whether principal, whether interest falls due, and whether that becomes principal."""
     if principal is interest and not terms.graces:
         return [(day, True, True, False) for day in interest]
+    ends = (grace.end for grace in terms.graces if grace.kind is GraceKind.INTEREST_CAPITALISED and start < grace.end < last)
+    of_interest = {*interest, *ends}
+    dates = of_interest.union(principal)
     spared: dict[GraceKind, set[date]] = {kind: set() for kind in GraceKind}
-    dates, of_interest = {*principal, *interest}, set(interest)
     for grace in terms.graces:
         spared[grace.kind].update(day for day in dates if grace.covers(day) and day != last)
-        if grace.kind is GraceKind.INTEREST_CAPITALISED and start < grace.end < last:
-            of_interest.add(grace.end)
-            spared[grace.kind].add(grace.end)
     pays_principal = set(principal) - spared[GraceKind.PRINCIPAL_DEFERRED]
     pays_interest = of_interest - spared[GraceKind.INTEREST_DEFERRED]
     capitalises = spared[GraceKind.INTEREST_CAPITALISED]
     return [
-        (day, day in pays_principal, day in pays_interest, day in pays_interest and day in capitalises)
-        for day in sorted(dates | of_interest)
+        (day, day in pays_principal, day in pays_interest, day in pays_interest and day in capitalises) for day in sorted(dates)
     ]
 
 

@@ -97,7 +97,7 @@ def _take_over(event: TakenOver, loan: Running) -> None:
         loan.refusals.append("已结息日期必须在上一结息日（或起息日）与接管日之间")
     loan.drawn_fen = int(terms.principal_fen)
     loan.begin(day, plan, loan.drawn_fen - event.principal_fen)
-    for kind, due, fen in event.unpaid:
+    for kind, due, fen in sorted(event.unpaid, key=lambda unpaid: unpaid[1]):
         until = event.charged_until
         loan.debt.charge(Charge(StreamKind(kind), until, until, due, fen, 0, 0, 0, 0, loan.state))
         if due >= day:
@@ -109,7 +109,7 @@ def _take_over(event: TakenOver, loan: Running) -> None:
     fallen = loan.debt.age(day - DAY)
     if fallen:
         loan.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=loan.state))
-    if any(line.overdue and line.instalment.due > event.charged_until for line in loan.debt.instalments):
+    if any(line.overdue and line.instalment.due > event.charged_until for line in loan.debt.instalments()):
         loan.refusals.append("接管前到期的本金，利息须已结至其到期日")
     if loan.plans_anew:
         loan.plan(day)
@@ -124,7 +124,7 @@ def _set_rate(event: RateSet, loan: Running) -> None:
 @happen.register
 def _extend(event: Extended, loan: Running) -> None:
     day = event.value_date
-    if event.maturity <= max(loan.debt.instalments[-1].instalment.nominal, day):
+    if event.maturity <= max(loan.debt.last.nominal, day):
         loan.refusals.append("展期后到期日必须晚于原到期日和签订日")
     if loan.state is State.WRITTEN_OFF:
         loan.refusals.append("已核销的贷款不能展期")
@@ -171,12 +171,9 @@ def _repay(event: Repaid, loan: Running) -> None:
     if debt.overdue_fen() or loan.misused or loan.lines[StreamKind.COMPOUND].base_fen:
         loan.charge_overdue(day)
     late = oldest is not None and (day - oldest).days > NON_ACCRUAL_AFTER_DAYS
-    allocations, left = allocate(event.fen, debt.dues(day), loan.terms.late_order if late else loan.terms.early_order)
-    paid = dict.fromkeys(Component, 0)
-    overdue_paid = 0
-    for allocation in allocations:
-        paid[allocation.due.component] += allocation.paid_fen
-        overdue_paid += debt.settle(allocation.due, allocation.paid_fen)
+    order = loan.terms.late_order if late else loan.terms.early_order
+    paid, left = allocate(event.fen, {component: debt.owed(component, day) for component in Component}, order)
+    overdue_paid = sum(debt.pay(component, fen) for component, fen in paid.items() if fen)
     left, interest = _prepay_interest(loan, day, left, always=event.prepays is Prepayment.AHEAD)
     prepaid = loan.prepay(day, left, event.prepays)
     loan.excess += left - prepaid
@@ -205,11 +202,9 @@ def _prepay_interest(loan: Running, day: date, left: int, *, always: bool) -> tu
     if undue == 0 or left == 0 or (left < undue and not always):
         return left, 0
     loan.charge(StreamKind.CONTRACT, day, day, regular=False)
-    interest = [due for due in loan.debt.dues(day) if due.component is Component.INTEREST]
-    allocations, left = allocate(left, interest, [Component.INTEREST])
-    for allocation in allocations:
-        loan.debt.settle(allocation.due, allocation.paid_fen)
-    return left, sum(allocation.paid_fen for allocation in allocations)
+    interest = min(left, loan.debt.owed(Component.INTEREST, day))
+    loan.debt.pay(Component.INTEREST, interest)
+    return left - interest, interest
 
 
 @happen.register

@@ -1,6 +1,5 @@
 """Instalments (还款期次): the lines of a schedule as a loan lives through them, with what is paid of each."""
 
-from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
@@ -9,8 +8,7 @@ from loans.terms import NEVER, LoanTerms, Method, Rolling
 from loans.terms.loan import AMORTISING
 
 
-@dataclass(frozen=True, slots=True)
-class Instalment:
+class Instalment(NamedTuple):
     """A line of the schedule.
 
     Attributes:
@@ -33,8 +31,7 @@ class Instalment:
     charges: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class DueInstalment:
+class DueInstalment(NamedTuple):
     """An instalment and what is paid of it."""
 
     instalment: Instalment

@@ -4,12 +4,14 @@ Streams (计息段) are lines of base × rate over half-open days; charges (结�
 instalments are what is due of principal; the standing says where the loan is now.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from typing import NamedTuple
 
 from loans.instalments import DueInstalment
 from loans.movements import Movement, State
+from loans.steps import Segment
 from loans.terms import LoanTerms, StreamKind
 
 
@@ -21,8 +23,7 @@ class Horizon:
     aged_through: date
 
 
-@dataclass(frozen=True, slots=True)
-class Stream:
+class Stream(NamedTuple):
     """Interest runs on `base_fen` at `rate_ppb` (government's part: `gov_ppb`) over the days `[start, end)`."""
 
     kind: StreamKind
@@ -44,8 +45,7 @@ class Stream:
         return read(end) - read(start) if end > start else 0
 
 
-@dataclass(frozen=True, slots=True)
-class Charge:
+class Charge(NamedTuple):
     """Interest of the days `[start, end)` made due on `due`: rounded once; units are fen · ppb · days (积数 × rate)."""
 
     kind: StreamKind
@@ -108,39 +108,43 @@ class StreamLines:
         self.lines: list[Stream] = []
         self.charged_until: date | None = None
         self._open = 0
+        self._running: tuple[int, Sequence[Segment], State] | None = None
 
     @property
     def base_fen(self) -> int:
         """The base that runs on without end."""
         return self.lines[-1].base_fen if self.lines and self.lines[-1].end is None else 0
 
-    def run(self, start: date, base_fen: int, steps: list[tuple[date, int, int]], state: State) -> None:
+    def run(self, start: date, base_fen: int, steps: Sequence[Segment], state: State) -> None:
         """From a date on, let interest run on a base; `steps` are (from, rate, government's rate), the first at or before."""
-        start = max(start, self.charged_until or start)
-        opened = (
-            [
-                Stream(self.kind, base_fen, rate, gov, max(step_start, start), following, state)
-                for (step_start, rate, gov), following in zip(steps, [*(step[0] for step in steps[1:]), None], strict=True)
-                if following is None or following > start
-            ]
-            if base_fen
-            else []
-        )
-        running = [line for line in self.lines[self._open :] if line.end is None or line.end > start]
-        if [_content(line) for line in running] == [_content(line) for line in opened]:
+        if self._running == (base_fen, steps, state):
             return
-        self.cut(start)
-        self.lines += opened
+        if self.charged_until is not None and self.charged_until > start:
+            start = self.charged_until
+        opened = []
+        if base_fen:
+            ends = [*(step[0] for step in steps[1:]), None]
+            opened = [
+                Stream(self.kind, base_fen, rate, gov, max(start, step_start), end, state)
+                for (step_start, rate, gov), end in zip(steps, ends, strict=True)
+                if end is None or end > start
+            ]
+        running = [line for line in self.lines[self._open :] if line.end is None or line.end > start]
+        if [line[:4] + line[5:] for line in running] != [line[:4] + line[5:] for line in opened]:  # all but the start
+            self.cut(start)
+            self.lines += opened
+        self._running = base_fen, steps, state
 
     def cut(self, end: date) -> None:
         """End what runs on a date; what would begin then or later never began."""
+        self._running = None
         while self.lines and self.lines[-1].start >= end:
             self.lines.pop()
         self._open = min(self._open, len(self.lines))
         for index in range(len(self.lines) - 1, self._open - 1, -1):
             line = self.lines[index]
             if line.end is None or line.end > end:
-                self.lines[index] = _ending(line, end)
+                self.lines[index] = Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, line.start, end, line.state)
 
     def units(self, since: date, until: date) -> tuple[date, int, int]:
         """Return (first day, whole units, government's units) of the days `[since, until)`, none of them charged."""
@@ -173,15 +177,8 @@ class StreamLines:
                 restated.append(line)
                 continue
             if line.start < since:
-                restated.append(_ending(line, since))
-            start = max(line.start, since)
-            restated.append(Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, start, line.end, state))
+                restated.append(line._replace(end=since))
+            restated.append(line._replace(start=max(line.start, since), state=state))
         self.lines = kept + restated
-
-
-def _content(line: Stream) -> tuple[int, int, int, date | None, State]:
-    return line.base_fen, line.rate_ppb, line.gov_ppb, line.end, line.state
-
-
-def _ending(line: Stream, end: date) -> Stream:
-    return Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, line.start, end, line.state)
+        if self._running is not None:
+            self._running = *self._running[:2], state

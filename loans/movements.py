@@ -7,6 +7,7 @@ and in red those that it takes away, so a back-dated fact posts exactly its diff
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import NamedTuple
 
 from loans.terms import StreamKind
 
@@ -19,8 +20,7 @@ class State(StrEnum):
     WRITTEN_OFF = "written_off"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unpaid:
+class Unpaid(NamedTuple):
     """The borrower's charged and unpaid interest, in fen."""
 
     interest_fen: int = 0

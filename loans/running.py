@@ -11,7 +11,6 @@ from fractions import Fraction
 from typing import Any
 
 from ledger.calendar import DAY
-from ledger.money import round_half_up
 from loans import movements as moved
 from loans.debt import Debt
 from loans.events import Prepayment
@@ -19,7 +18,7 @@ from loans.instalments import DueInstalment, Plan, lay_out
 from loans.life import Charge, Horizon, Life, Standing, StreamLines
 from loans.movements import Movement, State
 from loans.schedule import PAYS_INSTALMENT, Position
-from loans.steps import contract_steps, penalty_steps
+from loans.steps import Segment, contract_steps, penalty_steps
 from loans.terms import (
     NEVER,
     NON_ACCRUAL_AFTER_DAYS,
@@ -28,7 +27,7 @@ from loans.terms import (
     LoanTerms,
     Method,
     StreamKind,
-    interest_fen,
+    charge_fen,
     settlement_days,
 )
 
@@ -46,6 +45,8 @@ class Running:
         self.drawn_fen = 0
         self.payment: int | None = None  # the equal instalment in force
         self.debt = Debt()
+        self.years = {kind: terms.count_of(kind).year for kind in StreamKind}
+        self._steps: dict[object, list[Segment]] = {}  # as the terms in force make them
         self.lines = {kind: StreamLines(kind, terms.count_of(kind).clock(terms.drawn_on)) for kind in StreamKind}
         self.exceptions: dict[StreamKind, date] = {}
         self.excess = self.given_up = 0
@@ -58,15 +59,15 @@ class Running:
     @property
     def begun(self) -> bool:
         """Whether the loan was paid out or taken over."""
-        return bool(self.debt.instalments)
+        return self.debt.begun
 
     def life(self) -> Life:
         """Return what has become of the loan."""
         return Life(
             terms=self.terms,
             streams=tuple(line for kind in StreamKind for line in self.lines[kind].lines),
-            charges=tuple(self.debt.charges),
-            instalments=tuple(self.debt.instalments),
+            charges=tuple(self.debt.charges()),
+            instalments=tuple(self.debt.instalments()),
             charged_until=tuple(sorted(self.exceptions.items())),
             standing=Standing(
                 principal_fen=self.debt.principal_fen(),
@@ -135,7 +136,7 @@ class Running:
         terms = changed or self.terms
         kept: list[DueInstalment] = []
         ahead: list[DueInstalment] = []
-        for line in self.debt.instalments:
+        for line in self.debt.instalments():
             (ahead if all_of_it or (line.instalment.due > day and not line.overdue) else kept).append(line)
         kept += _prepaid(ahead, day)
         undue = more + sum(line.left for line in ahead)
@@ -157,7 +158,7 @@ class Running:
             terms = replace(terms, maturity=found.instalments[-1].nominal)
         if self.terms.settles_quarterly and not terms.settles_quarterly and contract.charged_until:
             self.exceptions[StreamKind.CONTRACT] = contract.charged_until
-        self.terms, self.payment = terms, found.payment
+        self.terms, self.payment, self._steps = terms, found.payment, {}
         self.lay_out(day, [*kept, *(DueInstalment(line, 0, False) for line in found.instalments)])
 
     def change(self, day: date, **changes: Any) -> None:
@@ -172,10 +173,10 @@ class Running:
     def prepay(self, day: date, fen: int, how: Prepayment) -> int:
         """Pay principal that is not due; return what was paid. What it shortens is chosen at repayment."""
         paid = self.debt.prepay(fen, from_next=how is Prepayment.AHEAD)
-        several = sum(bool(line.left) for line in self.debt.instalments) > 1
-        if not paid or how is Prepayment.AHEAD or not several:
+        if not paid or how is Prepayment.AHEAD:
             return paid
-        if self.plans_anew or (how is Prepayment.SMALLER and self.terms.method is Method.EQUAL_PRINCIPAL):
+        anew = self.plans_anew or (how is Prepayment.SMALLER and self.terms.method is Method.EQUAL_PRINCIPAL)
+        if anew and sum(bool(line.left) for line in self.debt.instalments()) > 1:
             self.plan(day, keeps_payment=how is Prepayment.SHORTER and self.terms.method is Method.EQUAL_INSTALMENT)
         return paid
 
@@ -197,8 +198,8 @@ class Running:
         lines.charge(until)
         if not whole_units:
             return
-        year = self.terms.count_of(kind).year
-        whole, gov = round_half_up(interest_fen(whole_units, year)), round_half_up(interest_fen(gov_units, year))
+        year = self.years[kind]
+        whole, gov = charge_fen(whole_units, year), charge_fen(gov_units, year) if gov_units else 0
         self.debt.charge(Charge(kind, start, until, due, whole, gov, whole_units, gov_units, 0, self.state))
         if not regular:
             self.exceptions[kind] = until
@@ -219,15 +220,25 @@ class Running:
             undue = int(self.terms.principal_fen)
         if self.misused:  # all of it bears the penalty rate, the heavier of the two (domain.md 4)
             undue, overdue = 0, principal
-        last = self.debt.instalments[-1].instalment
-        steps = contract_steps(self.terms, last.nominal if last.due > last.nominal else None)
+        last = self.debt.last
+        steps = self._contract_steps(last.nominal if last.due > last.nominal else None)
         self.lines[StreamKind.CONTRACT].run(day, undue, steps, self.state)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
-        self.lines[StreamKind.PENALTY].run(day, overdue, penalty_steps(self.terms, percent), self.state)
+        self.lines[StreamKind.PENALTY].run(day, overdue, self._penalty_steps(percent), self.state)
         matured = principal == overdue  # nothing is left inside the term
         with_penalty = self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY
         base = self.debt.aged_interest_fen(with_penalty=with_penalty)
-        self.lines[StreamKind.COMPOUND].run(day, base, penalty_steps(self.terms, percent if matured else 100), self.state)
+        self.lines[StreamKind.COMPOUND].run(day, base, self._penalty_steps(percent if matured else 100), self.state)
+
+    def _contract_steps(self, nominal: date | None) -> list[Segment]:
+        if nominal not in self._steps:
+            self._steps[nominal] = contract_steps(self.terms, nominal)
+        return self._steps[nominal]
+
+    def _penalty_steps(self, percent: int) -> list[Segment]:
+        if percent not in self._steps:
+            self._steps[percent] = penalty_steps(self.terms, percent)
+        return self._steps[percent]
 
     # --- the close of a day --------------------------------------------------------------------------------------
 
@@ -253,8 +264,7 @@ class Running:
     def _capitalise(self, day: date) -> None:
         """Turn unpaid interest into principal where the plan says so; a loan that does not accrue earns no principal."""
         for index in self.debt.capitalising(day):
-            planned = -self.debt.instalments[index].left
-            fen = self.debt.capitalise(index, planned if self.state is State.ACCRUING else 0)
+            fen, planned = self.debt.capitalise(index, accrues=self.state is State.ACCRUING)
             if fen:
                 self.movements.append(moved.InterestCapitalised(value_date=day, fen=fen))
             if fen != planned:
@@ -290,13 +300,13 @@ class Running:
 def _prepaid(lines: Sequence[DueInstalment], day: date) -> list[DueInstalment]:
     """Return what is paid of instalments that are planned anew: those that were due each, the others as one of the day."""
     found = [
-        DueInstalment(replace(line.instalment, fen=line.paid_fen), line.paid_fen, False)
+        DueInstalment(line.instalment._replace(fen=line.paid_fen), line.paid_fen, False)
         for line in lines
         if line.paid_fen and line.instalment.due <= day
     ]
     early = [line for line in lines if line.instalment.due > day]
     fen = sum(line.paid_fen for line in early)
     if fen:
-        made = replace(early[0].instalment, nominal=day, rolling=NEVER, due=day, counted=day, fen=fen, charges=False)
+        made = early[0].instalment._replace(nominal=day, rolling=NEVER, due=day, counted=day, fen=fen, charges=False)
         found.append(DueInstalment(made, fen, False))
     return found

@@ -171,16 +171,18 @@ class Oracle:
         if is_settlement(day) and self._fell_due_unpaid(day):
             self.notes.add(DUE_ON_SETTLEMENT_DAY)
         self._add_a_days_interest(day)
-        tomorrow = day + ONE_DAY
+        self._bill_what_falls_due(day, day + ONE_DAY)
+        oldest = self.oldest_due()
+        if oldest is not None and (day - oldest).days > 90:
+            self.state = "non_accrual"
+
+    def _bill_what_falls_due(self, day: date, tomorrow: date) -> None:
         if is_settlement(day):
             for kind in KINDS if quarterly(self.terms) else (PENALTY, COMPOUND):
                 self._bill(kind, tomorrow)
         for part in self.parts:
             if part.due == tomorrow and (part.bills or (quarterly(self.terms) and part.owed and not part.overdue)):
                 self._bill(CONTRACT, part.counted, tomorrow)
-        oldest = self.oldest_due()
-        if oldest is not None and (day - oldest).days > 90:
-            self.state = "non_accrual"
 
     def _fell_due_unpaid(self, day: date) -> bool:
         parts = any(part.owed and part.due == day for part in self.parts)
@@ -242,37 +244,44 @@ class Oracle:
         """
         if not isinstance(event, Disbursed) and not self.parts:
             raise Refused(event)
+        match event:
+            case Disbursed():
+                self._draw(event.value_date, event.fen)
+            case Extended():
+                self._extend(event)
+            case RateSet() | GraceGranted() | MisuseFound():
+                self._change(event)
+            case CostAdvanced():
+                self.cost += event.fen
+            case Repaid() if self.state == "written_off":
+                self._recover(event.fen)
+            case Repaid():
+                self._repay(event.value_date, event.fen, event.prepays)
+            case Refunded():
+                self._refund(event)
+            case WrittenOff():
+                self._write_off(event)
+            case _:
+                raise TypeError(event)
+
+    def _change(self, event: LoanEvent) -> None:
         day = event.value_date
-        if isinstance(event, Disbursed):
-            self._draw(day, event.fen)
-        elif isinstance(event, Extended):
-            self._extend(event)
-        elif isinstance(event, RateSet):
-            self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
-            self._plan_anew(day, today_stays=True)
-        elif isinstance(event, GraceGranted):
-            grace = Grace(GraceKind(event.grace), day, event.until)
-            self.terms = replace(self.terms, graces=(*self.terms.graces, grace))
-            self._plan_anew(day, today_stays=True)
-        elif isinstance(event, MisuseFound):
+        if isinstance(event, MisuseFound):
             for kind in KINDS:
                 self._bill(kind, day)
             self.misused = True
-        elif isinstance(event, CostAdvanced):
-            self.cost += event.fen
-        elif isinstance(event, Repaid):
-            if self.state == "written_off":
-                self._recover(event.fen)
-            else:
-                self._repay(event.value_date, event.fen, event.prepays)
-        elif isinstance(event, Refunded):
-            if event.fen > self.excess:
-                raise Refused(event)
-            self.excess -= event.fen
-        elif isinstance(event, WrittenOff):
-            self._write_off(event)
-        else:
-            raise TypeError(event)
+            return
+        if isinstance(event, RateSet):
+            self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
+        if isinstance(event, GraceGranted):
+            grace = Grace(GraceKind(event.grace), day, event.until)
+            self.terms = replace(self.terms, graces=(*self.terms.graces, grace))
+        self._plan_anew(day, today_stays=True)
+
+    def _refund(self, event: Refunded) -> None:
+        if event.fen > self.excess:
+            raise Refused(event)
+        self.excess -= event.fen
 
     def _draw(self, day: date, fen: int) -> None:
         if self.drawn + fen > self.terms.principal_fen or day >= self.terms.maturity or self.state == "written_off":
@@ -393,7 +402,7 @@ class Oracle:
         of_cycle = nominal in cycle_dates(self.terms, last)
         return (
             amortises and of_cycle and GraceKind.PRINCIPAL_DEFERRED not in spared,
-            (of_cycle and GraceKind.INTEREST_DEFERRED not in spared) or ends_grace,
+            (of_cycle or ends_grace) and GraceKind.INTEREST_DEFERRED not in spared,
             GraceKind.INTEREST_CAPITALISED in spared and GraceKind.INTEREST_DEFERRED not in spared,
         )
 
@@ -507,7 +516,9 @@ def cycle_dates(terms: LoanTerms, last: date) -> set[date]:
                 found.add(day)
         elif day >= terms.interest.anchor:
             months = 12 * (day.year - terms.interest.anchor.year) + day.month - terms.interest.anchor.month
-            if months % terms.interest.every == 0 and day.day == min(terms.interest.anchor.day, monthrange(day.year, day.month)[1]):
+            if months % terms.interest.every == 0 and day.day == min(
+                terms.interest.anchor.day, monthrange(day.year, day.month)[1]
+            ):
                 found.add(day)
         day += ONE_DAY
     return found

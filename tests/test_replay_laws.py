@@ -26,7 +26,7 @@ from ledger.calendar import DAY, following_working_day
 from ledger.journal import BookCode, Dimensions, Posting, Side
 from ledger.money import round_half_up
 from ledger.posting import take_sequence
-from loans.allocation import Due, allocate
+from loans.allocation import allocate
 from loans.booking import Booked, book_events, difference
 from loans.contract import Contract, terms_to_json
 from loans.entries import COST_ADVANCED, EXCESS, MEMO_WRITTEN_OFF, PRINCIPAL, RECEIVABLE, SUBSIDY_RECEIVABLE, postings
@@ -493,31 +493,20 @@ def test_the_nights_settlement_charges_what_replay_charges(case: Case, data: st.
     assert (after.streams, after.instalments, after.standing) == (before.streams, before.instalments, before.standing)
 
 
-dues_due = st.lists(
-    st.builds(
-        Due,
-        st.sampled_from(Component),
-        st.dates(date(2017, 1, 1), date(2018, 1, 1)),
-        st.integers(0, 10**7),
-        st.integers(0, 5),
-    ),
-    max_size=8,
-)
+owed_of_each = st.fixed_dictionaries({component: st.integers(0, 10**7) for component in Component})
 
 
 @settings(LAWS, max_examples=200)
-@given(st.integers(0, 10**8), dues_due, st.permutations(list(Component)))
-def test_no_money_is_lost_and_nothing_is_overpaid(payment: int, dues: list[Due], order: list[Component]) -> None:
-    allocations, left = allocate(payment, dues, order)
-    assert sum(a.paid_fen for a in allocations) + left == payment
-    assert all(0 < a.paid_fen <= a.due.outstanding_fen for a in allocations)
-    settled = sum(a.paid_fen == a.due.outstanding_fen for a in allocations)
-    assert settled >= len(allocations) - 1, "only the last due can be settled in part"
-    assert not left or settled == sum(due.outstanding_fen > 0 for due in dues), "nothing is left over while something is due"
-    ranks = [(order.index(a.due.component), a.due.due_date) for a in allocations]
-    assert ranks == sorted(ranks)
-    smaller, _ = allocate(payment // 2, dues, order)
-    assert [a.due for a in smaller] == [a.due for a in allocations][: len(smaller)], "more money settles the same first"
+@given(st.integers(0, 10**8), owed_of_each, st.permutations(list(Component)))
+def test_no_money_is_lost_and_nothing_is_overpaid(payment: int, owed: dict[Component, int], order: list[Component]) -> None:
+    settled, left = allocate(payment, owed, order)
+    assert sum(settled.values()) + left == payment
+    assert all(0 <= settled[component] <= owed[component] for component in Component)
+    assert not left or settled == owed, "nothing is left over while something is owed"
+    partly = [component for component in order if settled[component] < owed[component]]
+    assert not partly or not any(settled[component] for component in order[order.index(partly[0]) + 1 :]), "in order"
+    smaller, _ = allocate(payment // 2, owed, order)
+    assert all(smaller[component] <= settled[component] for component in Component), "more money settles no less"
 
 
 # --- in the books: the night's SQL and replay ------------------------------------------------------------------------
@@ -588,6 +577,10 @@ def test_a_portfolio_lives_through_its_nights_and_ties(session: Session, city: d
     luck, first, last = random.Random(20170620), date(2017, 2, 10), date(2017, 9, 30)
     begin_on(session, first)
     planned = [_random_terms(luck, first, busy=busy) for _ in range(24)]
+    if busy:
+        capitalised = Grace(GraceKind.INTEREST_CAPITALISED, first, first + 70 * DAY)
+        monthly = Cycle(anchor=first + 20 * DAY)
+        planned.append(replace(bullet(first, last), method=Method.EQUAL_INSTALMENT, interest=monthly, graces=(capitalised,)))
     loans: list[Contract] = []
     day = first
     while day <= last:
@@ -603,6 +596,11 @@ def test_a_portfolio_lives_through_its_nights_and_ties(session: Session, city: d
         if hot or day == last:
             assert not failing(session)
         day += DAY
+    if busy:
+        booked = set(session.scalars(text("SELECT DISTINCT kind FROM loans.event")))
+        assert booked >= {"repaid", "extended", "rate_set", "grace_granted", "misuse_found", "reversed"}
+        assert session.scalar(text("SELECT count(DISTINCT day_count) FROM loans.charge")) == len(DayCount)
+        assert session.scalar(text("SELECT count(*) FROM loans.instalment WHERE paid_fen = principal_fen AND paid_fen < 0"))
 
 
 def _random_terms(luck: random.Random, first: date, *, busy: bool) -> LoanTerms:
@@ -618,10 +616,29 @@ def _random_terms(luck: random.Random, first: date, *, busy: bool) -> LoanTerms:
         )
         if maturity <= start or (not busy and is_settlement_day(following_working_day(maturity))):
             maturity = start + 33 * DAY
-    return replace(
+    terms = replace(
         bullet(start, maturity), method=method, principal_fen=luck.randrange(1, 10**7), rates=tuple(steps),
         compound_base=luck.choice(list(CompoundBase)),
     )  # fmt: skip
+    return _with_dates_of_its_own(terms, luck) if busy and luck.random() < 0.5 else terms
+
+
+def _with_dates_of_its_own(terms: LoanTerms, luck: random.Random) -> LoanTerms:
+    """Return terms with other dates, day count, rolling and method."""
+    start = terms.drawn_on
+    graces = (
+        Grace(luck.choice([GraceKind.INTEREST_DEFERRED, GraceKind.INTEREST_CAPITALISED, GraceKind.INTEREST_FREE]), start + DAY, g)
+        for g in [start + luck.randrange(2, 80) * DAY]
+        if luck.random() < 0.4
+    )
+    return replace(
+        terms,
+        method=luck.choice([terms.method, Method.EQUAL_INSTALMENT, Method.AT_MATURITY]),
+        interest=Cycle(anchor=start + luck.randrange(5, 40) * DAY, every=luck.choice([1, 1, 2, 3])),
+        day_count=luck.choice(list(DayCount)),
+        rolling=luck.choice(ROLLINGS),
+        graces=tuple(graces),
+    )
 
 
 def _something_happens(session: Session, contract: Contract, luck: random.Random, day: date, *, busy: bool) -> None:
@@ -634,16 +651,27 @@ def _something_happens(session: Session, contract: Contract, luck: random.Random
     interest = sum(charge.unpaid_fen for charge in life.charges)
     whole = found.cost_fen + interest + found.principal_fen
     amounts = [1, interest, interest - 1, whole, whole + 5_000, whole // 2, whole // 3, found.overdue_fen]
-    made: LoanEvent = paid(back, max(1, luck.choice(amounts)), name)
+    how = luck.choice(list(Prepayment))
+    made: LoanEvent = Repaid(reference=name, value_date=back, fen=max(1, luck.choice(amounts)), prepays=how)
     chance = luck.random()
     if chance > 0.9 and len(events) > 1:
         made = Reversed(reference=f"{events[-1].reference}/reversed", value_date=day, of=events[-1].reference)
     elif chance > 0.8:
         made = CostAdvanced(reference=name, value_date=back, fen=luck.randrange(1, 5_000))
-    elif chance > 0.65 and contract.terms.method is Method.BULLET and found.state is not State.WRITTEN_OFF:
-        until = max(day, life.instalments[0].instalment.nominal) + luck.randrange(1, 100) * DAY
+    elif chance > 0.65 and (busy or contract.terms.method is Method.BULLET) and found.state is not State.WRITTEN_OFF:
+        until = max(day, life.instalments[-1].instalment.nominal) + luck.randrange(1, 100) * DAY
         if busy or not is_settlement_day(following_working_day(until)):
             made = Extended(reference=name, value_date=back, maturity=until, rate_ppb=47_500_000, gov_ppb=0)
+    elif busy and chance > 0.55:
+        made = luck.choice(
+            [
+                RateSet(reference=name, value_date=back, rate_ppb=47_500_000, gov_ppb=luck.choice([0, 47_500_000])),
+                GraceGranted(
+                    reference=name, value_date=back, grace=luck.choice(list(GraceKind)), until=back + luck.randrange(1, 90) * DAY
+                ),
+                MisuseFound(reference=name, value_date=back),
+            ]
+        )
     elif found.excess_fen:
         made = Refunded(reference=name, value_date=day, fen=found.excess_fen)
     elif found.state is State.NON_ACCRUAL and chance > 0.5:

@@ -30,6 +30,12 @@ def last_settlement_before(day: date) -> date:
     return settlement_days(add_months(day, -4), day)[-1]
 
 
+def charge_fen(units: int, year: int) -> int:
+    """Return a charge in whole fen: units of interest, none of them negative, rounded half up once."""
+    whole = PPB * year
+    return (2 * units + whole) // (2 * whole)
+
+
 def interest_fen(units: int, year: int) -> Fraction:
     """Return exact fen for units of interest (base × rate × ticks), given the ticks of a year."""
     return Fraction(units, PPB * year)
