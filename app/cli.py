@@ -25,16 +25,20 @@ from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outco
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
-from app.screen import busy, err, out, print_checks, print_errors, print_status, say
+from app.screen import busy, err, out, print_checks, print_errors, print_loan, print_status, print_stories, say
 from app.settings import BadAddress, Settings
 from app.status import as_json
 from app.status import status as status_of
 from app.wiring import System
 from ledger import interchange
 from ledger.books import book_named, books
-from ledger.business_day import peek
+from ledger.business_day import business_date, peek
+from ledger.calendar import DAY
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
+from loans.errors import SameNumber, UnknownLoan
+from loans.explanation import charged, run_up
+from loans.queries import contracts_numbered, horizon_now, life_as_of
 from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
@@ -45,6 +49,8 @@ app = typer.Typer(
 )  # fmt: skip
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+loan_app = typer.Typer(help="Look at one loan (贷款).", no_args_is_help=True)
+app.add_typer(loan_app, name="loan")
 
 Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date such as 2017-10-17.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
@@ -266,6 +272,26 @@ def voucher(
     """Print a voucher as PDF (记账凭证)."""
     with _system() as system:
         say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
+
+
+@loan_app.command("show")
+def loan_show(
+    contract: Annotated[str, typer.Argument(help="The contract's number (借据号).")],
+    book: BookOption = None,
+    as_of: Day = None,
+    explain: Annotated[bool, typer.Option("--explain", help="Show how each fen of interest came about (利息说明).")] = False,
+) -> None:
+    """Show a loan as of the close of a day (贷款查询)."""
+    with _system() as system, unit_of_work(system.engine) as session:
+        only = [book_named(session, BookCode(book)).id] if book else None
+        found = contracts_numbered(session, [contract], only)
+        if len(found) != 1:
+            raise UnknownLoan(contract) if not found else SameNumber(contract, [one.book for one in found])
+        day = _date(as_of) or business_date(session)
+        life = life_as_of(session, found[0], day, horizon_now(session))
+        print_loan(found[0], life, day)
+        if explain:
+            print_stories([*charged(life), *run_up(life, day + DAY)])
 
 
 @app.command()

@@ -1,7 +1,9 @@
 """The screen (屏幕): what commands print, each sentence on one line, tables and bars for people."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
+from fractions import Fraction
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
@@ -10,9 +12,15 @@ from rich.text import Text
 
 from app.imports.cells import RowError
 from app.status import Status
-from ledger.money import yuan
+from ledger.calendar import DAY
+from ledger.money import percent, round_half_up, yuan
 from ledger.ties import Check
+from loans.contract import Contract
+from loans.explanation import Story
+from loans.life import Life
+from loans.terms import StreamKind, interest_fen
 
+KINDS = {StreamKind.CONTRACT: "interest (利息)", StreamKind.PENALTY: "penalty (罚息)", StreamKind.COMPOUND: "compound (复利)"}
 MOST_ERRORS = 50
 """Rows of errors on the screen; the file beside the import holds them all."""
 
@@ -79,3 +87,53 @@ def print_errors(errors: Sequence[RowError], file: str) -> None:
     for error in errors[:MOST_ERRORS]:
         table.add_row(str(error.row), Text(error.column), Text(error.value), Text(error.reason))
     err.print(table)
+
+
+def print_loan(contract: Contract, life: Life, day: date) -> None:
+    """Print how a loan stands as of the close of a day, and its schedule."""
+    now, terms = life.standing, life.terms
+    say(f"{contract.contract} in {contract.book}, {contract.product}, as of (截至) {day}")
+    say(
+        f"{yuan(int(terms.principal_fen))} yuan from (起息) {terms.drawn_on} to (到期) {terms.maturity}, {terms.method}, "
+        f"{terms.day_count}; owed (余额) {yuan(now.principal_fen)}, overdue (逾期) {yuan(now.overdue_fen)}, "
+        f"{now.days_past_due(day)} days past due (逾期天数), {now.state}"
+    )
+    table = Table(title="instalments (还款计划), yuan")
+    for name in ("no. (期)", "due (应还日)", "principal (本金)", "paid (已还)"):
+        table.add_column(name, justify="right")
+    for line in life.instalments:
+        made = line.instalment
+        table.add_row(str(made.number), str(made.due), yuan(made.fen), yuan(line.paid_fen))
+    out.print(table)
+
+
+def print_stories(stories: Iterable[Story]) -> None:
+    """Print how each amount of interest came about: days, 积数, rate, the exact sum and its rounding."""
+    for story in stories:
+        say(f"{KINDS[story.kind]} {story.start} to {story.end - DAY}, {story.day_count}")
+        for part in story.parts:
+            exact = _fen(interest_fen(part.units, story.day_count.year))
+            government = f", government's (财政) {percent(part.gov_ppb)}" if part.gov_ppb else ""
+            product = f"{yuan(part.base_fen)} x {part.ticks} = {yuan(part.product)} (积数)"
+            say(f"    {part.start} to {part.end - DAY}: {product} at {percent(part.rate_ppb)}{government}: {exact}")
+        say(f"    {_ending(story)}")
+
+
+def _ending(story: Story) -> str:
+    charge, exact = story.charge, _fen(story.exact_fen)
+    if charge is None:
+        return f"run up, not yet charged (应计未结): {exact}"
+    if not story.parts:
+        return f"taken over (接管): {yuan(charge.whole_fen)}, paid {yuan(charge.paid_fen)}, due {charge.due}"
+    government = f"; government's {_fen(story.gov_exact_fen)}, rounded {yuan(charge.gov_fen)}" if charge.gov_fen else ""
+    borrower = yuan(charge.whole_fen - charge.gov_fen)
+    return (
+        f"sum {exact}, rounded (四舍五入) {yuan(charge.whole_fen)}{government}; borrower's (借款人) {borrower}, "
+        f"paid {yuan(charge.paid_fen)}, due {charge.due}"
+    )
+
+
+def _fen(exact: Fraction) -> str:
+    """Return an exact amount in yuan to a millionth of a fen."""
+    millionths = round_half_up(exact * 10**6)
+    return f"{millionths // 10**8:,}.{millionths % 10**8:08d}"

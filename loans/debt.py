@@ -251,13 +251,13 @@ class Debt:
     def give_up(self) -> None:
         """Write everything off: nothing is owed any more in the accounts."""
         self._prepay_all()
+        self._late = [False] * len(self._plan)
         for mine in self._charges.values():
             mine.pay(mine.unpaid_fen)
 
     def _prepay_all(self) -> int:
         paid = self.principal_fen()
         self._paid = [line.fen for line in self._plan]
-        self._late = [False] * len(self._plan)
         self._undue = self._overdue = 0
         self._front = len(self._plan)
         return paid

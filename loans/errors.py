@@ -1,5 +1,6 @@
 """Refusals of the loan package; sentences that staff read are in Chinese."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from ledger.money import yuan
@@ -39,6 +40,14 @@ class UnknownLoan(LoanError):
     def __init__(self, contract: str) -> None:
         self.contract = contract
         super().__init__(f"没有借据 {contract}")
+
+
+class SameNumber(LoanError):
+    """A contract number that loans of several books bear."""
+
+    def __init__(self, contract: str, books: Sequence[str]) -> None:
+        self.contract, self.books = contract, list(books)
+        super().__init__(f"借据号 {contract} 在多个账套中：{'、'.join(books)}；请指定账套")
 
 
 class DuplicateContract(LoanError):

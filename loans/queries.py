@@ -147,6 +147,12 @@ def lives(session: Session, keys: Collection[Key], at: Horizon) -> dict[Key, Lif
     return {key: replay(found[key].terms, happened[key], at) for key in found}
 
 
+def life_as_of(session: Session, contract: Contract, day: date, at: Horizon) -> Life:
+    """Return a loan's life as of the close of a day (截至): facts dated up to it, and the nights up to it that are closed."""
+    happened = [event for event in events_of(session, [contract.key])[contract.key] if event.value_date <= day]
+    return replay(contract.terms, happened, Horizon(min(at.charged_through, day), min(at.aged_through, day)))
+
+
 def live_rows(session: Session, table: str, columns: Sequence[str], keys: Collection[Key]) -> Sequence[Row[Any]]:
     """Return the rows of a derived table that are known now, for some loans."""
     books, ids = zip(*keys, strict=True) if keys else ((), ())

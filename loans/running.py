@@ -23,6 +23,7 @@ from loans.terms import (
     NEVER,
     NON_ACCRUAL_AFTER_DAYS,
     CompoundBase,
+    Convention,
     GraceKind,
     LoanTerms,
     Method,
@@ -221,7 +222,7 @@ class Running:
         if self.misused:  # all of it bears the penalty rate, the heavier of the two (domain.md 4)
             undue, overdue = 0, principal
         last = self.debt.last
-        steps = self._contract_steps(last.nominal if last.due > last.nominal else None)
+        steps = self._contract_steps(None if last.rolling.convention is Convention.SAME else last.nominal)
         self.lines[StreamKind.CONTRACT].run(day, undue, steps, self.state)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
         self.lines[StreamKind.PENALTY].run(day, overdue, self._penalty_steps(percent), self.state)

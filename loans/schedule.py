@@ -146,9 +146,10 @@ class _Walk:
                 interest = max(0, self.weighed(payment, number) - balance)
             principal = balance if last else self.principal(index, on, balance, interest, payment)
             gov: Fen = 0
-            if on.interest:
+            ends = principal == balance
+            if on.interest or ends:  # interest is never left behind by the last principal
                 gov = self.government(gov_units, interest)
-                if on.capitalises and not (on.principal and terms.method in PAYS_INSTALMENT):
+                if on.capitalises and not ends and not (on.principal and terms.method in PAYS_INSTALMENT):
                     principal -= interest - gov
                 if self.carries:
                     self.charged_units, self.charged = self.charged_units + units, self.charged + interest
@@ -157,7 +158,7 @@ class _Walk:
                 interest = 0
             balance -= principal
             yield Line(number, on.nominal, on.counted, on.due, principal, interest, gov, on.capitalises, balance, payment, units)
-            if not balance:
+            if ends:
                 return
         raise BadTerms("每期还款额不足以支付利息，贷款永远还不清")
 

@@ -293,3 +293,21 @@ def test_ctrl_c_ends_with_a_sentence_and_nothing_half_done(tmp_path: Path) -> No
     assert "Traceback" not in err.decode()
     assert not (desk.data / "postgres" / "postmaster.pid").exists(), "no server is left behind"
     forget(desk.data)
+
+
+def test_a_loan_is_shown_with_how_each_fen_of_its_interest_came_about(shop: Shop) -> None:
+    found = re.search(r"XE\d{11}", shop.undisturbed.decode())
+    assert found
+    number = found[0]
+    said = shop.run("loan", "show", number, "--as-of", UNTIL, "--explain")
+    assert f"{number} in LB-" in said
+    base = re.search(r"([\d,.]+) x (\d+) = ([\d,.]+) \(积数\) at ([\d.]+)%", said)
+    assert base, said
+    fen, days, product = (int(base[n].replace(",", "").replace(".", "")) for n in (1, 2, 3))
+    assert fen * days == product
+    exact = re.search(r"run up, not yet charged \(应计未结\): (\d+)\.(\d{8})", said)
+    assert exact
+    millionths = int(exact[1] + exact[2])
+    assert abs(millionths - product * int(base[4].replace(".", "").ljust(3, "0")) * 10**6 // 10_000 // 360) <= 1
+    refused = shop.run("loan", "show", "没有这笔", code=1)
+    assert "refused (拒绝): 没有借据 没有这笔" in refused

@@ -1,5 +1,6 @@
 """Migrations: from nothing to the declared schema, once, as the owner; and the schema's own rules."""
 
+import json
 from datetime import date
 
 import pytest
@@ -11,6 +12,11 @@ from app import migrate as migrations
 from ledger.db import APP_ROLE, OWNER_ROLE, SCHEMAS, engine_as, ensure_roles, unit_of_work
 from ledger.errors import RolesMissing
 from loans import relending
+from loans.events import Prepayment, Repaid
+from loans.instalments import lay_out
+from loans.queries import contracts_of_book, events_of
+from loans.schedule import Position
+from loans.terms import AT_MATURITY, DayCount, Method
 
 
 def test_the_schema_is_what_the_tables_declare(server_url: str) -> None:
@@ -43,6 +49,63 @@ def test_draws_booked_before_their_events_held_their_facts_keep_them(server_url:
     assert (one.reported_on, one.ends_on) == (date(2017, 1, 1), date(2018, 6, 1))
     with engine.connect() as connection, pytest.raises(DBAPIError):
         connection.execute(text("DELETE FROM loans.draw_event"))
+    engine.dispose()
+
+
+OLD_TERMS = {
+    "product": "GFNH", "principal_fen": 4_000_000, "drawn_on": "2017-05-10", "maturity": "2019-09-20", "method": "equal_principal",
+    "rates": [{"start": "2017-05-10", "rate_ppb": 49_000_000, "gov_ppb": 0}], "penalty_percent": 150, "compound_base": "A",
+    "grace_until": "2019-01-10", "basis": 360, "early_order": ["cost", "penalty", "compound", "interest", "principal"],
+    "late_order": ["cost", "principal", "interest", "compound", "penalty"],
+}  # fmt: skip
+
+
+def test_loans_booked_before_terms_were_data_keep_their_terms(server_url: str) -> None:
+    address = fresh_database(server_url, "migrated")
+    migrations.migrate(address, "0003")
+    owner = create_engine(address)
+    bullet = OLD_TERMS | {"method": "bullet", "grace_until": None, "basis": 365}
+    with owner.begin() as connection:
+        connection.execute(
+            text(
+                "INSERT INTO ledger.book (id, code, kind, name, county, bank, chart) "
+                "VALUES (1, 'LB-371621-HMRCB', 'LB', '备查账', '371621', 'HMRCB', 'loan-2016')"
+            )
+        )
+        for number, terms in ((1, OLD_TERMS), (2, bullet)):
+            connection.execute(
+                text(
+                    "INSERT INTO loans.loan (book_id, id, contract, product, county, borrower, terms) "
+                    "VALUES (1, :id, 'C' || :id, 'GFNH', '371621', 'P1', CAST(:terms AS jsonb))"
+                ),
+                {"id": number, "terms": json.dumps(terms)},
+            )
+        for statement in (
+            "INSERT INTO loans.event (book_id, seq, loan_id, kind, value_date, reference, body, business_date, actor) "
+            """VALUES (1, 1, 2, 'repaid', '2017-06-01', 'r', '{"fen": 100, "ahead": true}', '2017-06-01', 'x')""",
+            "INSERT INTO loans.stream (book_id, loan_id, kind, base_fen, rate_ppb, gov_ppb, basis, start_date, product, county, "
+            "state, known_from_seq) VALUES (1, 2, 'contract', 5, 5, 0, 365, '2017-05-10', 'GFNH', '371621', 'accruing', 1)",
+            "INSERT INTO loans.instalment (book_id, loan_id, number, nominal_date, rolls, principal_fen, paid_fen, overdue, "
+            "known_from_seq) VALUES (1, 2, 1, '2019-09-20', true, 5, 0, false, 1)",
+        ):
+            connection.execute(text(statement))
+    owner.dispose()
+    migrations.migrate(address)
+    engine = engine_as(address, APP_ROLE)
+    with unit_of_work(engine) as session:
+        kept, second = (found.terms for found in contracts_of_book(session, 1))
+        parts = [
+            (i.nominal, i.rolling.code, i.fen) for i in lay_out(kept, Position(day=kept.drawn_on, balance=4_000_000)).instalments
+        ]
+        assert parts == [
+            (date(2019, 3, 21), "same", 1_333_333), (date(2019, 6, 21), "same", 1_333_333), (date(2019, 9, 21), "same", 1_333_334)
+        ]  # fmt: skip
+        assert (second.method, second.day_count, second.rolling) == (Method.BULLET, DayCount.ACT_365, AT_MATURITY)
+        ((paid,),) = events_of(session, [(1, 2)]).values()
+        assert paid == Repaid(reference="r", value_date=date(2017, 6, 1), fen=100, prepays=Prepayment.AHEAD)
+        row = session.execute(text("SELECT day_count, anchor, own_dates FROM loans.stream")).one()
+        assert tuple(row) == ("act/365", date(2017, 5, 10), False)
+        assert tuple(session.execute(text("SELECT rolling, charges FROM loans.instalment")).one()) == ("following/chinese", False)
     engine.dispose()
 
 

@@ -19,17 +19,28 @@ _CLOCK = """
 CREATE FUNCTION loans.year_ticks(day_count text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
     SELECT CASE day_count WHEN 'act/365' THEN 365 WHEN 'act/act' THEN 133590 ELSE 360 END
 $$;
-CREATE FUNCTION loans.reading(day_count text, anchor date, day date) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-    SELECT CASE day_count
-        WHEN '30e/360' THEN 360 * y + 30 * m + least(d, 30)
-        WHEN 'act/act' THEN 133590 * y + (CASE WHEN y % 4 = 0 AND (y % 100 <> 0 OR y % 400 = 0) THEN 365 ELSE 366 END)
-                                         * (day - make_date(y, 1, 1))
-        WHEN 'months/360' THEN 30 * whole + (day - (anchor + make_interval(months => whole))::date)
-        ELSE day - DATE '0001-01-01' END::bigint
-      FROM (SELECT extract(year FROM day)::integer AS y, extract(month FROM day)::integer AS m, extract(day FROM day)::integer AS d,
-                   12 * (extract(year FROM day) - extract(year FROM anchor))::integer
-                   + (extract(month FROM day) - extract(month FROM anchor))::integer AS months) AS parts
-     CROSS JOIN LATERAL (SELECT months - (day < (anchor + make_interval(months => months))::date)::integer AS whole) AS counted
+CREATE FUNCTION loans.reading(day_count text, anchor date, day date) RETURNS bigint LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE AS $$
+DECLARE
+    y integer := extract(year FROM day);
+    months integer;
+BEGIN
+    CASE day_count
+        WHEN '30e/360' THEN
+            RETURN 360 * y + 30 * extract(month FROM day)::integer + least(extract(day FROM day)::integer, 30);
+        WHEN 'act/act' THEN
+            RETURN 133590 * y + (day - make_date(y, 1, 1))
+                                * CASE WHEN y % 4 = 0 AND (y % 100 <> 0 OR y % 400 = 0) THEN 365 ELSE 366 END;
+        WHEN 'months/360' THEN
+            months := 12 * (y - extract(year FROM anchor)::integer) + extract(month FROM day)::integer
+                      - extract(month FROM anchor)::integer;
+            IF day < (anchor + make_interval(months => months))::date THEN
+                months := months - 1;
+            END IF;
+            RETURN 30 * months + (day - (anchor + make_interval(months => months))::date);
+        ELSE
+            RETURN day - DATE '0001-01-01';
+    END CASE;
+END
 $$;
 CREATE FUNCTION loans.ticks(day_count text, anchor date, first_day date, last_end date) RETURNS bigint
     LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
