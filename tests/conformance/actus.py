@@ -77,6 +77,8 @@ def terms_of(case: Mapping[str, Any]) -> LoanTerms:
     if t.get("capitalizationEndDate"):
         graces = (Grace(GraceKind.INTEREST_CAPITALISED, drawn, _day(t["capitalizationEndDate"])),)
     method = METHODS[t["contractType"]]
+    if method is Method.BULLET and not t.get("cycleOfInterestPayment"):
+        method = Method.AT_MATURITY
     return LoanTerms(
         product="ACTUS",
         principal_fen=_fen(t["notionalPrincipal"]),
@@ -86,10 +88,11 @@ def terms_of(case: Mapping[str, Any]) -> LoanTerms:
         rates=_rates(case, drawn, ends[0] if ends else OPEN_END),
         day_count=DAY_COUNTS[t["dayCountConvention"]],
         interest=_cycle(t, "InterestPayment", drawn),
-        principal=None if method is Method.BULLET else _cycle(t, "PrincipalRedemption", drawn),
+        principal=None if t["contractType"] == "PAM" else _cycle(t, "PrincipalRedemption", drawn),
         rolling=_rolling(t),
         graces=graces,
         payment_fen=None if payment is None else _fen(payment),
+        flat=t.get("interestCalculationBase") == "NTIED",
         amortised_until=ends[-1] if len(ends) > 1 and ends[1] > ends[0] else None,
         rounding=None,
     )
