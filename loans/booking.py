@@ -21,7 +21,7 @@ from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
-from loans.events import LoanEvent, Reversed, WrittenOff, facts, in_effect
+from loans.events import Disbursed, LoanEvent, Reversed, TakenOver, WrittenOff, facts, in_effect
 from loans.life import Horizon, Life
 from loans.movements import Movement
 from loans.queries import Key, events_of, events_referenced, horizon_now
@@ -154,6 +154,8 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     contract = thread.contract
     if isinstance(event, Reversed) and event.of not in {other.reference for other in in_effect(thread.events)}:
         raise EventRefused(contract.contract, f"没有流水号为 {event.of} 的业务，或已冲正")
+    if isinstance(event, Disbursed | TakenOver) and contract.terms.unbookable:
+        raise EventRefused(contract.contract, contract.terms.unbookable)
     _require_write_off_last(contract, thread.events, event)
     events = [*thread.events, event]
     life = replay(contract.terms, events, at)

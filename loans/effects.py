@@ -34,7 +34,6 @@ from loans.terms import (
     NON_ACCRUAL_AFTER_DAYS,
     Component,
     Grace,
-    GraceKind,
     RateStep,
     StreamKind,
     last_settlement_before,
@@ -144,7 +143,7 @@ def _extend(event: Extended, loan: Running) -> None:
 
 @happen.register
 def _grant_grace(event: GraceGranted, loan: Running) -> None:
-    grace = Grace(GraceKind(event.grace), event.value_date, event.until)
+    grace = Grace(event.grace, event.value_date, event.until)
     loan.change(event.value_date, graces=(*loan.terms.graces, grace))
 
 

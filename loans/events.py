@@ -10,6 +10,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
 
+from loans.terms import GraceKind
+
 
 class Prepayment(StrEnum):
     """What a payment beyond the dues does, chosen at repayment (提前还款方式)."""
@@ -85,7 +87,7 @@ class GraceGranted(LoanEvent):
 
     kind = "grace_granted"
     rank = 3
-    grace: str  # a `GraceKind`
+    grace: GraceKind
     until: date
 
 
@@ -191,6 +193,8 @@ def _json(value: Any) -> Any:
 def _value(name: str, stored: Any) -> Any:
     if name in ("maturity", "charged_until", "until"):
         return date.fromisoformat(stored)
+    if name == "grace":
+        return GraceKind(stored)
     if name == "prepays":
         return Prepayment(stored)
     if name == "unpaid":

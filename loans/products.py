@@ -37,6 +37,7 @@ class Product:
     max_rate_ppb: int
     subsidy: tuple[SubsidyRule, ...]
     subsidised_when_extended: bool
+    max_extensions: int | None
     penalty_percent: int
     compound_base: CompoundBase
 
@@ -65,6 +66,11 @@ class Product:
             graces=self._graces(drawn_on),
         )
 
+    def gov_ppb(self, rate_ppb: int, drawn_on: date, day: date) -> int:
+        """Return government's part of a rate that is set on a day of a loan's life, in ppb."""
+        percents = [rule.percent for rule in self.subsidy if add_months(drawn_on, rule.from_month) <= day]
+        return rate_ppb * percents[-1] // 100 if percents else 0
+
     def _graces(self, drawn_on: date) -> tuple[Grace, ...]:
         if not self.grace_months:
             return ()
@@ -91,7 +97,8 @@ def products() -> tuple[Product, ...]:
                     principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None, max_months=row["max_months"],
                     grace_months=row.get("grace_months", 0), cap_fen=row["cap_fen"], max_rate_ppb=row["max_rate_ppb"],
                     subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
-                    subsidised_when_extended=row["subsidised_when_extended"], penalty_percent=row["penalty_percent"],
+                    subsidised_when_extended=row["subsidised_when_extended"], max_extensions=row.get("max_extensions"),
+                    penalty_percent=row["penalty_percent"],
                     compound_base=CompoundBase(row["compound_base"]),
                 )
                 for row in rows

@@ -8,9 +8,22 @@ from sqlalchemy.orm import Session
 from loans.booking import Booked, book_events
 from loans.contract import Contract
 from loans.errors import EventRefused
-from loans.events import CostAdvanced, Extended, LoanEvent, Refunded, Repaid, Reversed, WrittenOff
+from loans.events import (
+    CostAdvanced,
+    Extended,
+    GraceGranted,
+    LoanEvent,
+    MisuseFound,
+    RateSet,
+    Refunded,
+    Repaid,
+    Reversed,
+    WrittenOff,
+    in_effect,
+)
 from loans.products import product_on
-from loans.queries import UNDONE, release_number
+from loans.queries import UNDONE, events_of, release_number
+from loans.terms import GraceKind
 
 
 def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: str, *, dry_run: bool = False) -> list[Booked]:
@@ -48,9 +61,10 @@ def extend(
     by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the product says so.
 
     Raises:
-        EventRefused: a new maturity out of these bounds.
+        EventRefused: a new maturity out of these bounds, or more extensions than the product allows.
     """
     events: list[tuple[Contract, LoanEvent]] = []
+    happened = events_of(session, {contract.key for contract, *_ in extensions})
     for contract, reference, agreed_on, maturity, rate_ppb in extensions:
         terms = contract.terms
         term_days = (terms.maturity - terms.drawn_on).days
@@ -58,6 +72,9 @@ def extend(
         if (maturity - terms.maturity).days > longest:
             raise EventRefused(contract.contract, f"展期不得超过 {longest} 天（贷款通则）")
         product = product_on(contract.product, terms.drawn_on)
+        before = sum(isinstance(event, Extended) for event in in_effect(happened[contract.key]) if event.reference != reference)
+        if product.max_extensions is not None and before >= product.max_extensions:
+            raise EventRefused(contract.contract, f"{product.name}只能展期 {product.max_extensions} 次")
         percent = product.subsidy[-1].percent if product.subsidised_when_extended and product.subsidy else 0
         event = Extended(
             reference=reference,
@@ -68,6 +85,41 @@ def extend(
         )
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
+
+
+def set_rates(
+    session: Session, resets: Sequence[tuple[Contract, str, date, int]], actor: str, *, dry_run: bool = False
+) -> list[Booked]:
+    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its share by the product.
+
+    An equal instalment is made anew from that day on.
+    """
+    events: list[tuple[Contract, LoanEvent]] = []
+    for contract, reference, day, rate_ppb in resets:
+        drawn_on = contract.terms.drawn_on
+        gov_ppb = product_on(contract.product, drawn_on).gov_ppb(rate_ppb, drawn_on, day)
+        events.append((contract, RateSet(reference=reference, value_date=day, rate_ppb=rate_ppb, gov_ppb=gov_ppb)))
+    return book_events(session, events, actor, lambda c, _: f"利率重定价 {c.contract}", dry_run=dry_run)
+
+
+def grant_graces(
+    session: Session, graces: Sequence[tuple[Contract, str, date, GraceKind, date]], actor: str, *, dry_run: bool = False
+) -> list[Booked]:
+    """Grant graces in mid-life (宽限): (contract, reference, from, kind, until); what is due stays due, the class as it is.
+
+    Raises:
+        EventRefused: a grace that leaves no date for principal, or overlaps another of its kind.
+    """
+    events = [(c, GraceGranted(reference=name, value_date=day, grace=kind, until=end)) for c, name, day, kind, end in graces]
+    return book_events(session, events, actor, lambda c, _: f"给予宽限 {c.contract}", dry_run=dry_run)
+
+
+def find_misuse(
+    session: Session, contract: Contract, reference: str, day: date, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
+    """Record that the money went elsewhere (认定挪用): from the day on the misuse rate runs and subsidy stops."""
+    event = MisuseFound(reference=reference, value_date=day)
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"认定挪用 {c.contract}", dry_run=dry_run)
 
 
 def advance_cost(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:

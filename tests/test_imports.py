@@ -555,6 +555,22 @@ def test_loans_outside_their_product_are_refused(still: Town) -> None:
     )  # fmt: skip
 
 
+def test_a_file_says_that_a_prepayment_makes_instalments_smaller(town: Town) -> None:
+    town.take("loans", roof("R1", 2))
+    town.take("repayments", paid("R1", "S1", "10000", "减额还款"))
+    with unit_of_work(town.engine) as session:
+        rows = session.execute(text("SELECT body ->> 'prepays' AS how FROM loans.event WHERE reference LIKE '%S1%'")).all()
+        parts = session.execute(
+            text(
+                "SELECT i.principal_fen, i.paid_fen FROM loans.instalment i JOIN loans.loan l ON l.book_id = i.book_id AND l.id = "
+                "i.loan_id WHERE l.contract = 'R1' AND i.known_to_seq IS NULL ORDER BY i.number"
+            )
+        ).all()
+    assert [row.how for row in rows] == ["smaller"]
+    assert tuple(parts[0]) == (1_000_000, 1_000_000)
+    assert {part.principal_fen for part in parts[1:]} == {93_750}, "30,000 over 32 quarters"
+
+
 def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     rows = [
         paid("NOPE", "S1", "1"), paid("L1", "S2", "1", day="2017-01-02"), paid("L1", "S3", "1", day="2016-12-31"),
@@ -563,7 +579,7 @@ def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     still.refuses(
         "repayments", rows, (2, "整行", "", "没有借据 NOPE"), (3, "整行", "", "日期 2017-01-02 晚于营业日 2017-01-01"),
         (4, "整行", "", "尚未放款"), (5, "整行", "", "业务流水号 P1 已用于另一笔业务"), (6, "整行", "", "没有借据 L1 的流水号 S4"),
-        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、冲正、垫付费用、退款"),
+        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、减额还款、冲正、垫付费用、退款"),
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from loans.products import products
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
+_PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
 _ALL = (
@@ -52,7 +53,7 @@ _ALL = (
         apply=lending.repayments, undo=lending.undo_loan_events,
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
-            Column("类型", one_of({"还款": "repaid", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"})),
+            Column("类型", one_of(_PAYMENTS)),
         ),
     ),
     Importer(

@@ -19,9 +19,12 @@ from loans import disbursement, servicing
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import EventRefused, UnknownLoan
-from loans.events import CostAdvanced, Disbursed, LoanEvent, Refunded, Repaid, in_effect
+from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
 from registry.reference import county_code
+
+PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER}
+"""What a repayment beyond the dues does, by its type in the file (提前还款方式)."""
 
 
 def households(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -75,8 +78,8 @@ def repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     payments: list[tuple[Contract, Repaid]] = []
     for r in records:
         contract, name = look.contract(r, r[DAY]), names[r.number]
-        if r["类型"] == "repaid":
-            payments.append((contract, Repaid(reference=name, value_date=r[DAY], fen=r[AMOUNT])))
+        if r["类型"] in PREPAYS:
+            payments.append((contract, Repaid(reference=name, value_date=r[DAY], fen=r[AMOUNT], prepays=PREPAYS[r["类型"]])))
             continue
         booked += servicing.repay(session, payments, desk.actor)
         payments = []

@@ -14,8 +14,8 @@ from loans.errors import BadTerms
 from loans.terms.cycles import QUARTERS, Cycle
 from loans.terms.daycount import DayCount
 from loans.terms.rates import RateStep
-from loans.terms.rolling import AT_MATURITY, Rolling
-from loans.terms.rounding import TO_FEN, Fen, Residue, Rounding
+from loans.terms.rolling import AT_MATURITY, Convention, Rolling
+from loans.terms.rounding import TO_FEN, Fen, Mode, Place, Residue, Rounding
 
 
 class Method(StrEnum):
@@ -186,6 +186,22 @@ class LoanTerms:
     def overdue_count(self) -> DayCount:
         """How penalty and compound interest count days: real ones, of a 360th each, unless the contract's year differs."""
         return self.day_count if self.day_count in (DayCount.ACT_365, DayCount.ACT_ACT) else DayCount.ACT_360
+
+    @property
+    def unbookable(self) -> str | None:
+        """Why a loan of these terms can't be booked, though it has a schedule; none: it can."""
+        rounding, rolling = self.rounding, self.rolling
+        if rounding is None or (rounding.mode, rounding.unit_fen, rounding.place) != (Mode.HALF_UP, 1, Place.CHARGE):
+            return "入账贷款的利息按期四舍五入到分"
+        if rounding.residue is Residue.LAST_INTEREST:
+            return "入账贷款末期利息按实际计息"
+        if self.maturity == OPEN_END:
+            return "入账贷款必须有到期日"
+        if any(isinstance(rate, Fraction) for step in self.rates for rate in (step.rate_ppb, step.gov_ppb)):
+            return "入账贷款的利率必须是十亿分之一的整数倍"
+        if rolling.calculates_nominal and rolling.convention in (Convention.PRECEDING, Convention.MODIFIED_PRECEDING):
+            return "提前到前一工作日还款的，利息只能计到还款日"
+        return None
 
     def count_of(self, kind: StreamKind) -> DayCount:
         """Return how a kind of interest counts days."""

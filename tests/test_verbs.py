@@ -1,0 +1,162 @@
+"""Verbs of servicing: each once by its reference, and its dry run is what it then books: the entry and the schedule ahead."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from test_replay_laws import begin_on, close, drawn, enter, failing
+
+from ledger.books import Book
+from ledger.calendar import DAY, add_months
+from loans import servicing
+from loans.booking import Booked
+from loans.contract import Contract
+from loans.errors import EventRefused, EventReused
+from loans.events import Prepayment, Repaid
+from loans.terms import (
+    NEVER,
+    Calendar,
+    Convention,
+    Cycle,
+    DayCount,
+    GraceKind,
+    LoanTerms,
+    Method,
+    Mode,
+    RateStep,
+    Residue,
+    Rolling,
+    Rounding,
+    StreamKind,
+)
+
+DRAWN = date(2017, 3, 15)
+TERMS = LoanTerms(
+    product="XEXD", principal_fen=5_000_000, drawn_on=DRAWN, maturity=add_months(DRAWN, 12), method=Method.EQUAL_INSTALMENT,
+    rates=(RateStep(DRAWN, 43_500_000, 43_500_000),), day_count=DayCount.MONTHS, interest=Cycle(anchor=DRAWN), rolling=NEVER,
+)  # fmt: skip
+TODAY = date(2017, 4, 20)
+
+
+@pytest.fixture
+def loan(session: Session, city: dict[str, Book]) -> Contract:
+    """A loan by the month whose first instalment was paid, on 2017-04-20."""
+    begin_on(session, DRAWN)
+    contract = enter(session, city["LB"], TERMS, drawn(TERMS))
+    close(session, DRAWN, add_months(DRAWN, 1) - DAY)
+    servicing.repay(session, [(contract, Repaid(reference="1", value_date=add_months(DRAWN, 1), fen=408_000))], "t")
+    close(session, add_months(DRAWN, 1), TODAY - DAY)
+    return contract
+
+
+Verb = Callable[[Session, Contract, bool], list[Booked]]
+
+
+def prepaid(how: Prepayment) -> Verb:
+    payment = Repaid(reference="v", value_date=TODAY, fen=1_000_000, prepays=how)
+    return lambda session, loan, dry: servicing.repay(session, [(loan, payment)], "t", dry_run=dry)
+
+
+VERBS: dict[str, Verb] = {
+    "prepay, shorter": prepaid(Prepayment.SHORTER),
+    "prepay, smaller": prepaid(Prepayment.SMALLER),
+    "prepay, ahead": prepaid(Prepayment.AHEAD),
+    "set the rate": lambda session, loan, dry: servicing.set_rates(session, [(loan, "v", TODAY, 38_000_000)], "t", dry_run=dry),
+    "defer principal": lambda session, loan, dry: servicing.grant_graces(
+        session, [(loan, "v", TODAY, GraceKind.PRINCIPAL_DEFERRED, add_months(TODAY, 3))], "t", dry_run=dry
+    ),
+    "capitalise interest": lambda session, loan, dry: servicing.grant_graces(
+        session, [(loan, "v", TODAY, GraceKind.INTEREST_CAPITALISED, add_months(TODAY, 3))], "t", dry_run=dry
+    ),
+    "find misuse": lambda session, loan, dry: servicing.find_misuse(session, loan, "v", TODAY, "t", dry_run=dry),
+    "extend": lambda session, loan, dry: servicing.extend(
+        session, [(loan, "v", TODAY, add_months(DRAWN, 18), 47_500_000)], "t", dry_run=dry
+    ),
+}
+
+
+@pytest.mark.parametrize("name", VERBS)
+def test_a_dry_run_is_what_is_then_booked_and_booked_once(session: Session, loan: Contract, name: str) -> None:
+    count = text("SELECT (SELECT count(*) FROM loans.event), (SELECT count(*) FROM ledger.journal_entry)")
+    before = session.execute(count).one()
+    (tried,) = VERBS[name](session, loan, True)
+    assert session.execute(count).one() == before, "a dry run writes nothing"
+    (done,) = VERBS[name](session, loan, False)
+    assert (tried.entry, tried.life) == (done.entry, done.life)
+    assert session.execute(count).one()[0] == before[0] + 1
+    assert VERBS[name](session, loan, False) == []
+    with pytest.raises(EventReused):
+        servicing.repay(session, [(loan, Repaid(reference="v", value_date=TODAY, fen=1))], "t")
+    assert sum(line.left for line in done.life.instalments) == done.life.standing.principal_fen
+    close(session, TODAY, date(2017, 6, 21))
+    assert not failing(session)
+
+
+def due(booked: list[Booked], day: date) -> int:
+    return sum(line.instalment.fen for line in booked[0].life.instalments if line.instalment.due == day)
+
+
+def test_what_a_prepayment_does_is_chosen_at_repayment(session: Session, loan: Contract) -> None:
+    lives = {how: prepaid(how)(session, loan, True) for how in Prepayment}
+    last = {how: booked[0].life.instalments[-1].instalment.due for how, booked in lives.items()}
+    assert last[Prepayment.SMALLER] == last[Prepayment.AHEAD] == TERMS.maturity > last[Prepayment.SHORTER]
+    may = add_months(DRAWN, 2)
+    assert due(lives[Prepayment.SMALLER], may) < due(lives[Prepayment.SHORTER], may)
+    (ahead,) = lives[Prepayment.AHEAD]
+    assert [line.left for line in ahead.life.instalments[:3]] == [0, 0, 0], "the next two are settled"
+
+
+def test_a_rate_set_anew_keeps_governments_share(session: Session, loan: Contract) -> None:
+    (booked,) = VERBS["set the rate"](session, loan, False)
+    assert booked.life.terms.rates[-1] == RateStep(TODAY, 38_000_000, 38_000_000)
+    assert booked.entry is None, "nothing moves on the day"
+
+
+def test_misuse_puts_all_principal_on_the_heavier_rate_and_ends_subsidy(session: Session, loan: Contract) -> None:
+    (booked,) = VERBS["find misuse"](session, loan, False)
+    running = [(s.kind.value, s.base_fen, s.rate_ppb, s.gov_ppb) for s in booked.life.streams if s.end is None]
+    assert running == [("penalty", booked.life.standing.principal_fen, 87_000_000, 0)]
+    last = [charge for charge in booked.life.charges if charge.kind is StreamKind.CONTRACT][-1]
+    assert (last.end, last.gov_fen) == (TODAY, last.whole_fen), "subsidised up to the finding"
+    assert last.gov_fen > 0
+
+
+def test_a_grace_defers_and_capitalises_what_it_says(session: Session, loan: Contract) -> None:
+    (deferred,) = VERBS["defer principal"](session, loan, True)
+    assert {due([deferred], add_months(DRAWN, month)) for month in (2, 3, 4)} == {0}
+    (turned,) = VERBS["capitalise interest"](session, loan, True)
+    assert sum(line.instalment.fen for line in turned.life.instalments) == TERMS.principal_fen
+    with pytest.raises(EventRefused, match="没有任何还本日"):
+        servicing.grant_graces(session, [(loan, "w", TODAY, GraceKind.PRINCIPAL_DEFERRED, TERMS.maturity)], "t")
+
+
+def test_a_product_extends_as_often_as_its_rules_allow(session: Session, loan: Contract) -> None:
+    VERBS["extend"](session, loan, False)
+    assert VERBS["extend"](session, loan, False) == []
+    with pytest.raises(EventRefused, match="只能展期 1 次"):
+        servicing.extend(session, [(loan, "again", TODAY, add_months(DRAWN, 20), 47_500_000)], "t")
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"rounding": None}, "四舍五入到分"),
+        ({"rounding": Rounding(mode=Mode.HALF_EVEN)}, "四舍五入到分"),
+        ({"rounding": Rounding(residue=Residue.LAST_INTEREST)}, "末期利息按实际计息"),
+        ({"maturity": date.max, "payment_fen": 500_000}, "必须有到期日"),
+        (
+            {"rolling": Rolling(convention=Convention.PRECEDING, calendar=Calendar.CHINESE, calculates_nominal=True)},
+            "只能计到还款日",
+        ),
+    ],
+)
+def test_what_only_compares_with_a_standard_is_not_booked(
+    session: Session, city: dict[str, Book], changes: dict[str, object], reason: str
+) -> None:
+    begin_on(session, DRAWN)
+    terms = replace(TERMS, **changes)  # type: ignore[arg-type]
+    with pytest.raises(EventRefused, match=reason):
+        enter(session, city["LB"], terms, drawn(terms))
