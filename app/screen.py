@@ -16,8 +16,10 @@ from ledger.calendar import DAY
 from ledger.money import percent, round_half_up, yuan
 from ledger.ties import Check
 from loans.contract import Contract
+from loans.cost import borrower_cost
 from loans.explanation import Story
 from loans.life import Life
+from loans.schedule import schedule
 from loans.terms import StreamKind, interest_fen
 
 KINDS = {StreamKind.CONTRACT: "interest (利息)", StreamKind.PENALTY: "penalty (罚息)", StreamKind.COMPOUND: "compound (复利)"}
@@ -97,6 +99,11 @@ def print_loan(contract: Contract, life: Life, day: date) -> None:
         f"{yuan(int(terms.principal_fen))} yuan from (起息) {terms.drawn_on} to (到期) {terms.maturity}, {terms.method}, "
         f"{terms.day_count}; owed (余额) {yuan(now.principal_fen)}, overdue (逾期) {yuan(now.overdue_fen)}, "
         f"{now.days_past_due(day)} days past due (逾期天数), {now.state}"
+    )
+    cost = borrower_cost(contract.terms, schedule(contract.terms))
+    say(
+        f"as contracted, interest costs the borrower (借款人成本) {yuan(cost.interest_fen)}, {percent(cost.yearly_ppb)} a year "
+        f"(年化利率), and government (财政贴息) {yuan(cost.gov_fen)}"
     )
     table = Table(title="instalments (还款计划), yuan")
     for name in ("no. (期)", "due (应还日)", "principal (本金)", "paid (已还)"):
