@@ -5,6 +5,8 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 from test_replay_laws import begin_on, close, drawn, enter, failing
@@ -12,12 +14,14 @@ from test_replay_laws import begin_on, close, drawn, enter, failing
 from ledger.books import Book
 from ledger.calendar import DAY, add_months
 from loans import servicing
+from loans.apportionment import Owed, apportion
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import EventRefused, EventReused
 from loans.events import Prepayment, Repaid
 from loans.terms import (
     NEVER,
+    QUARTERS,
     Calendar,
     Convention,
     Cycle,
@@ -160,3 +164,76 @@ def test_what_only_compares_with_a_standard_is_not_booked(
     terms = replace(TERMS, **changes)  # type: ignore[arg-type]
     with pytest.raises(EventRefused, match=reason):
         enter(session, city["LB"], terms, drawn(terms))
+
+
+# --- several loans of one household (民法典 560) ---------------------------------------------------------------------
+
+
+def debt(contract: str, due_fen: int, *, rate: int = 43_500_000, oldest: date | None = None, secured: bool = False) -> Owed:
+    return Owed(
+        contract=contract,
+        due_fen=due_fen,
+        whole_fen=due_fen + 1_000,
+        oldest_due=oldest,
+        secured=secured,
+        rate_ppb=rate,
+        drawn_on=DRAWN,
+    )
+
+
+@pytest.mark.parametrize(
+    ("debts", "named", "first"),
+    [
+        ([debt("A", 0, rate=90_000_000), debt("B", 100)], (), "B"),  # due before what is not
+        ([debt("A", 100, secured=True, rate=90_000_000), debt("B", 100)], (), "B"),  # the least secured
+        ([debt("A", 100), debt("B", 100, rate=49_000_000)], (), "B"),  # the heaviest
+        ([debt("A", 100, oldest=date(2017, 6, 1)), debt("B", 100, oldest=date(2017, 5, 1))], (), "B"),  # the oldest due
+        ([debt("A", 100, rate=90_000_000), debt("B", 0)], ("B",), "B"),  # the debtor names it
+    ],
+)
+def test_one_payment_goes_to_loans_in_the_order_of_the_law(debts: list[Owed], named: tuple[str, ...], first: str) -> None:
+    assert apportion(50, debts, named) == [(first, 50)]
+
+
+@given(
+    st.integers(1, 1_000),
+    st.lists(
+        st.builds(debt, st.uuids().map(str), st.integers(0, 300), rate=st.integers(1, 9), secured=st.booleans()),
+        min_size=1,
+        max_size=5,
+    ),
+)
+def test_nothing_of_a_payment_is_lost_between_loans(fen: int, debts: list[Owed]) -> None:
+    parts = apportion(fen, debts)
+    assert sum(part for _, part in parts) == fen
+    due = {d.contract: d.due_fen for d in debts}
+    beyond = [contract for contract, part in parts if part > due[contract]]
+    assert len(beyond) <= 1, "only the first is prepaid"
+    assert not beyond or fen > sum(due.values())
+
+
+def test_a_household_pays_two_loans_at_once_and_once(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    plain = replace(
+        TERMS, method=Method.BULLET, rates=(RateStep(DRAWN, 43_500_000),), interest=QUARTERS, day_count=DayCount.ACT_360
+    )
+    dear = replace(plain, rates=(RateStep(DRAWN, 60_000_000),))
+    loans = [enter(session, city["LB"], terms, drawn(terms, f"d{n}"), f"H{n}") for n, terms in enumerate((plain, dear))]
+    day = date(2017, 6, 30)
+    close(session, DRAWN, day - DAY)
+    both = [(loan, False) for loan in loans]
+    booked = servicing.repay_together(session, both, "p", day, 100_000, "t")
+    paid = {one.contract.contract: one.event.fen for one in booked if isinstance(one.event, Repaid)}
+    assert sum(paid.values()) == 100_000
+    dear_life = next(one.life for one in booked if one.contract.contract == "H1")
+    assert dear_life.standing.oldest_due is None, "the dearer is paid up"
+    assert paid["H1"] == sum(c.whole_fen for c in dear_life.charges)
+    assert servicing.repay_together(session, both, "p", day, 100_000, "t") == []
+    with pytest.raises(EventReused):
+        servicing.repay_together(session, both, "p", day, 100_001, "t")
+    with pytest.raises(EventRefused, match="指定清偿的借据不在"):
+        servicing.repay_together(session, both, "q", day, 1, "t", named=("X",))
+    named = servicing.repay_together(session, both, "q", day, 10_000, "t", named=("H1",), dry_run=True)
+    assert [(one.contract.contract, one.entry is not None) for one in named] == [("H1", True)]
+    close(session, day, day)
+    assert not failing(session)
