@@ -39,7 +39,7 @@ def instalment(
     ip, gp, scale = units[0], units[1], whole
     iq: Fen = 0
     gq: Fen = 0
-    subsidised = any(on.capitalises for on in dates) and any(on.gov_factor for on in dates)
+    subsidised = any(on.capitalises for on in dates) and (bool(gp) or any(on.gov_factor for on in dates))
     for index, on in enumerate(dates):
         factor = rate * on.ticks if index else on.factor
         shared = 1 if subsidised or not isinstance(factor, int) else gcd(whole, factor)

@@ -248,10 +248,12 @@ class Running:
         if self.state is State.WRITTEN_OFF or not self.begun:
             return
         self._capitalise(day)
+        bearing = self.debt.aged_interest_fen(with_penalty=True)
         fallen = self.debt.age(day)
         if fallen:
             self.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=self.state))
-        self.run_on(day)
+        if fallen or self.debt.aged_interest_fen(with_penalty=True) != bearing:
+            self.run_on(day)
         oldest = self.debt.oldest_due()
         if oldest is None or self.state is not State.ACCRUING:
             return
@@ -270,6 +272,7 @@ class Running:
                 self.movements.append(moved.InterestCapitalised(value_date=day, fen=fen))
             if fen != planned:
                 self.plan(day)
+            self.run_on(day)
 
     def _stop_accruing(self, day: date) -> None:
         overdue = self.debt.overdue_fen()

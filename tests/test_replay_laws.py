@@ -284,6 +284,23 @@ def test_streams_are_the_oracles_days_and_a_charge_is_its_days(case: Case) -> No
         assert all(a[1] <= b[0] for a, b in pairwise(mine_charged)), "no day is charged twice"
 
 
+def test_government_pays_its_part_of_what_ran_up_before_an_interest_that_becomes_principal() -> None:
+    """Subsidy has ended, but what ran up under it is still government's when a grace turns the rest into principal."""
+    start = date(2016, 8, 21)
+    terms = replace(
+        bullet(start, date(2017, 2, 17)), method=Method.EQUAL_INSTALMENT, interest=Cycle(anchor=date(2016, 9, 15), every=5),
+        rates=(RateStep(start, RATE, 13_050_000), RateStep(date(2016, 9, 16), RATE, 0)),
+    )  # fmt: skip
+    capitalised = GraceGranted(
+        reference="1", value_date=date(2016, 10, 25), grace=GraceKind.INTEREST_CAPITALISED, until=date(2017, 2, 16)
+    )
+    deferred = GraceGranted(
+        reference="2", value_date=date(2017, 2, 14), grace=GraceKind.INTEREST_DEFERRED, until=date(2017, 2, 15)
+    )
+    case = Case(terms, (drawn(terms), capitalised, deferred), date(2017, 2, 15))
+    assert by_replay(case.life()) == by_oracle(case.oracle())
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
