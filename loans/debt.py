@@ -211,13 +211,22 @@ class Debt:
         return found
 
     def capitalise(self, index: int, *, accrues: bool) -> tuple[int, int]:
-        """Let an instalment turn unpaid contract interest into principal; return how much it was, and how much was planned."""
+        """Let an instalment turn unpaid contract interest into principal; return how much it was, and how much was planned.
+
+        What the next instalments were planned to bring back of it, and was not turned, they bring back no more.
+        """
         planned, contract = -self._left(index), self._charges[StreamKind.CONTRACT]
         turned = min(planned, contract.unpaid_fen) if accrues else 0
         contract.pay(turned)
         self._plan[index] = self._plan[index]._replace(fen=-turned)
         self._paid[index] = -turned
-        self._undue += planned
+        short = planned - turned
+        for later in range(index + 1, len(self._plan)):
+            part = min(short, max(0, self._left(later)))
+            if part:
+                self._plan[later] = self._plan[later]._replace(fen=self._plan[later].fen - part)
+                short -= part
+        self._undue += turned
         self._advance()
         return turned, planned
 

@@ -197,6 +197,11 @@ class Oracle:
                 bill.paid += paid
                 turned += paid
         planned, part.fen, part.paid = -part.owed, -turned, -turned
+        short = planned - turned
+        for later in self.parts[self.parts.index(part) + 1 :]:  # was to bring back what never became principal
+            less = min(short, max(0, later.owed))
+            later.fen -= less
+            short -= less
         if turned != planned:
             self._plan_anew(day, today_stays=True)
 
