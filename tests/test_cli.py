@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pytest
@@ -305,9 +306,10 @@ def test_a_loan_is_shown_with_how_each_fen_of_its_interest_came_about(shop: Shop
     assert base, said
     fen, days, product = (int(base[n].replace(",", "").replace(".", "")) for n in (1, 2, 3))
     assert fen * days == product
-    exact = re.search(r"run up, not yet charged \(应计未结\): (\d+)\.(\d{8})", said)
+    exact = re.search(r"run up, not yet charged \(应计未结\): ([\d,]+\.\d{8})", said)
     assert exact
-    millionths = int(exact[1] + exact[2])
-    assert abs(millionths - product * int(base[4].replace(".", "").ljust(3, "0")) * 10**6 // 10_000 // 360) <= 1
+    assert Decimal(exact[1].replace(",", "")) == (Decimal(product) / 100 * Decimal(base[4]) / 100 / 360).quantize(
+        Decimal("0.00000001"), ROUND_HALF_UP
+    )
     refused = shop.run("loan", "show", "没有这笔", code=1)
     assert "refused (拒绝): 没有借据 没有这笔" in refused
