@@ -6,7 +6,6 @@ With equal periods it is P·i·(1+i)ⁿ ÷ ((1+i)ⁿ − 1) (domain.md 4).
 """
 
 from collections.abc import Callable, Sequence
-from fractions import Fraction
 from math import gcd
 
 from loans.due_dates import DueDate
@@ -58,12 +57,3 @@ def instalment(
         if on.interest:
             ip = iq = gp = gq = 0
     return 100 * p, q
-
-
-def simple_instalment(principal_fen: int, rate_ppb: int, periods: int, periods_a_year: int) -> Fraction:
-    """Return the textbook's instalment of equal periods, exact: P·i·(1+i)ⁿ ÷ ((1+i)ⁿ − 1), or P ÷ n without interest."""
-    rate = Fraction(rate_ppb, 10**9 * periods_a_year)
-    if not rate:
-        return Fraction(principal_fen, periods)
-    growth = (1 + rate) ** periods
-    return principal_fen * rate * growth / (growth - 1)
