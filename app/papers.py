@@ -12,7 +12,6 @@ from ledger.calendar import DAY, working_days_after
 from ledger.db import unit_of_work
 from ledger.journal import BookCode, Side
 from ledger.queries import account_titles, entry_referenced
-from loans.classification import risk_class
 from loans.contract import Contract
 from loans.life import Charge, Horizon, Life
 from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State
@@ -155,7 +154,7 @@ def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first:
         penalty_ppb=rate * contract.terms.penalty_percent // 100, method=METHODS[contract.terms.method], opening_fen=opening,
         lines=tuple(lines), unpaid_on_fen=unpaid if accruing else 0, unpaid_off_fen=0 if accruing else unpaid,
         subsidy_due_fen=sum(charge.gov_fen for charge in life.charges),
-        risk_class=risk_class(life.standing.days_past_due(last)), closing_fen=balance,
+        risk_class=life.classified(last).risk_class.label, closing_fen=balance,
     )  # fmt: skip
 
 

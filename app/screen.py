@@ -100,6 +100,8 @@ def print_loan(contract: Contract, life: Life, day: date) -> None:
         f"{terms.day_count}; owed (余额) {yuan(now.principal_fen)}, overdue (逾期) {yuan(now.overdue_fen)}, "
         f"{now.days_past_due(day)} days past due (逾期天数), {now.state}"
     )
+    found = life.classified(day)
+    say(f"class (五级分类): {found.risk_class} {found.risk_class.label} since {found.since}: {found.reason}")
     cost = borrower_cost(contract.terms, schedule(contract.terms))
     say(
         f"as contracted, interest costs the borrower (借款人成本) {yuan(cost.interest_fen)}, {percent(cost.yearly_ppb)} a year "

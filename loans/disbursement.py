@@ -16,7 +16,7 @@ from loans.contract import Contract, terms_to_json
 from loans.errors import CapExceeded, DuplicateContract, EventRefused, NotEligible
 from loans.events import Disbursed, LoanEvent, TakenOver
 from loans.products import product_name, product_on
-from loans.queries import contracts_numbered, contracts_of_households, free_references, horizon_now
+from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
 from loans.tables import loan
 from loans.terms import LoanTerms
 from registry import households
@@ -37,6 +37,13 @@ class Application:
     drawn_on: date
     maturity: date
     purpose: str = ""
+    first_fen: int | None = None  # what is drawn of it at first (分次放款); none: all
+    renews: str | None = None  # the contract that it repays (无还本续贷)
+
+    @property
+    def drawn_fen(self) -> int:
+        """What is drawn of it at first."""
+        return self.fen if self.first_fen is None else self.first_fen
 
     @property
     def number(self) -> tuple[int, str]:
@@ -82,20 +89,58 @@ def disburse(
     horizon_now(session)
     fresh, contracts = _new_contracts(session, applications)
     for a in fresh:
+        if not 0 < a.drawn_fen <= a.fen:
+            raise EventRefused(a.contract, "首次放款金额必须大于零且不超过合同金额")
         if (product_on(a.product, a.drawn_on).borrower == "household") != bool(a.household):
             raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
     households.lock(session, sorted({home for a in fresh if (home := a.home)}))
     _require_eligible(session, fresh)
     _require_under_cap(session, fresh)
     for check in checks:
-        check.admit(session, fresh)
+        check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
     _store(session, contracts, fresh)
     names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
     events: list[tuple[Contract, LoanEvent]] = []
     for a in fresh:
         reference = names[(a.book.id, f"{a.contract}/disbursed")]
-        events.append((contracts[a.number], Disbursed(reference=reference, value_date=a.drawn_on, fen=a.fen)))
+        event = Disbursed(reference=reference, value_date=a.drawn_on, fen=a.drawn_fen, renews=a.renews)
+        events.append((contracts[a.number], event))
     return book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
+
+
+def draw_more(
+    session: Session,
+    book: Book,
+    contract: Contract,
+    event: Disbursed,
+    actor: str,
+    checks: Sequence[DisbursementCheck] = (),
+    *,
+    dry_run: bool = False,
+) -> list[Booked]:
+    """Draw another part of a loan (分次放款), under the same checks as the first; one drawn already stays as it is.
+
+    Raises:
+        EventRefused: more than the contract, or a loan that is due, non-accrual or written off.
+        EventReused: the reference names another event.
+        NotEligible, CapExceeded: the household may not borrow any more.
+        and what the checks raise.
+    """
+    known = events_referenced(session, [(contract.book_id, event.reference)])
+    part = Application(
+        book=book, contract=contract.contract, product=contract.product, household=contract.household,
+        borrower=contract.borrower, fen=event.fen, rate_ppb=int(contract.terms.rates[0].rate_ppb), drawn_on=event.value_date,
+        maturity=contract.terms.maturity, purpose=contract.purpose,
+    )  # fmt: skip
+    if not known:
+        if event.fen <= 0:
+            raise EventRefused(contract.contract, "金额必须大于零")
+        households.lock(session, [part.home] if part.home else [])
+        _require_eligible(session, [part])
+        _require_under_cap(session, [part])
+        for check in checks:
+            check.admit(session, [part])
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
 
 
 def take_over(session: Session, application: Application, event: TakenOver, actor: str) -> list[Booked]:

@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import date
 from fractions import Fraction
 from functools import singledispatch
+from typing import Any
 
-from ledger.calendar import DAY
+from ledger.calendar import DAY, add_months
 from ledger.money import PPB, split_in_two, yuan
 from loans import movements as moved
 from loans.allocation import allocate
+from loans.classification import Judgement, best_class
 from loans.errors import BadTerms
 from loans.events import (
     CostAdvanced,
@@ -19,8 +21,10 @@ from loans.events import (
     MisuseFound,
     Prepayment,
     RateSet,
+    Reclassified,
     Refunded,
     Repaid,
+    Restructured,
     TakenOver,
     WrittenOff,
 )
@@ -33,7 +37,9 @@ from loans.steps import set_rate
 from loans.terms import (
     NON_ACCRUAL_AFTER_DAYS,
     Component,
+    Cycle,
     Grace,
+    GraceKind,
     RateStep,
     StreamKind,
     last_settlement_before,
@@ -122,13 +128,35 @@ def _set_rate(event: RateSet, loan: Running) -> None:
 
 @happen.register
 def _extend(event: Extended, loan: Running) -> None:
-    day = event.value_date
-    if event.maturity <= max(loan.debt.last.nominal, day):
+    if event.maturity <= max(loan.debt.last.nominal, event.value_date):
         loan.refusals.append("展期后到期日必须晚于原到期日和签订日")
+    _agree_anew(loan, event, "展期")
+
+
+@happen.register
+def _restructure(event: Restructured, loan: Running) -> None:
+    day = event.value_date
+    changes: dict[str, Any] = {}
+    if event.method is not None:
+        changes["method"] = event.method
+    if event.every_months is not None:
+        cycle = Cycle(anchor=add_months(day, event.every_months), every=event.every_months)
+        changes |= {"interest": cycle, "principal": None}
+    if event.principal_from is not None:
+        changes["graces"] = (*loan.terms.graces, Grace(GraceKind.PRINCIPAL_DEFERRED, day, event.principal_from))
+    if event.maturity <= day:
+        loan.refusals.append("重组后到期日必须晚于签订日")
+    _agree_anew(loan, event, "重组", **changes)
+    loan.judgements.append(Judgement(day, None, "债务重组"))
+
+
+def _agree_anew(loan: Running, event: Extended | Restructured, what: str, **changes: Any) -> None:
+    """Plan all that is owed of principal anew, arrears included, to another maturity and at another rate."""
+    day = event.value_date
     if loan.state is State.WRITTEN_OFF:
-        loan.refusals.append("已核销的贷款不能展期")
+        loan.refusals.append(f"已核销的贷款不能{what}")
     elif not loan.debt.principal_fen():
-        loan.refusals.append("已还清的贷款不能展期")
+        loan.refusals.append(f"已还清的贷款不能{what}")
     if loan.refusals:
         return
     overdue = loan.debt.overdue_fen()
@@ -136,7 +164,7 @@ def _extend(event: Extended, loan: Running) -> None:
         loan.charge_overdue(day)
         loan.movements.append(moved.Cured(value_date=day, fen=overdue, state=loan.state))
     rates = set_rate(loan.terms, RateStep(day, event.rate_ppb, event.gov_ppb))
-    loan.plan(day, changed=replace(loan.terms, maturity=event.maturity, rates=rates), all_of_it=True)
+    loan.plan(day, changed=replace(loan.terms, maturity=event.maturity, rates=rates, **changes), all_of_it=True)
     loan.run_on(day)
     loan.resume_if_cured(day)
 
@@ -153,6 +181,14 @@ def _find_misuse(event: MisuseFound, loan: Running) -> None:
         loan.charge(kind, event.value_date, event.value_date, regular=False)
     loan.misused = True
     loan.run_on(event.value_date)
+
+
+@happen.register
+def _reclassify(event: Reclassified, loan: Running) -> None:
+    best = best_class(event.value_date, loan.debt.oldest_due(), loan.judgements)
+    if best.worse_than(event.risk_class):
+        loan.refusals.append(f"按逾期天数或重组观察期，最高只能划为{best.label}")
+    loan.judgements.append(Judgement(event.value_date, event.risk_class, event.reason))
 
 
 @happen.register

@@ -10,7 +10,8 @@ from datetime import date
 from enum import StrEnum
 from typing import Any, ClassVar
 
-from loans.terms import GraceKind
+from loans.classification import RiskClass
+from loans.terms import GraceKind, Method
 
 
 class Prepayment(StrEnum):
@@ -43,6 +44,7 @@ class Disbursed(LoanEvent):
     kind = "disbursed"
     rank = 0
     fen: int
+    renews: str | None = None  # the contract that it repays without money changing hands (无还本续贷)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +84,24 @@ class Extended(LoanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Restructured(LoanEvent):
+    """The debt is restructured (债务重组): all that is owed of principal is planned anew under other terms.
+
+    `method` none keeps the method; `every_months` none keeps the cycle, otherwise interest and principal fall due every so
+    many months from the value date; `principal_from` defers principal up to that day.
+    """
+
+    kind = "restructured"
+    rank = 2
+    maturity: date
+    rate_ppb: int
+    gov_ppb: int
+    method: Method | None = None
+    every_months: int | None = None
+    principal_from: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GraceGranted(LoanEvent):
     """A grace in mid-life (宽限): what it spares over the days from the value date until `until`; what is due stays due."""
 
@@ -97,6 +117,16 @@ class MisuseFound(LoanEvent):
 
     kind = "misuse_found"
     rank = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reclassified(LoanEvent):
+    """A person classes the loan (五级分类调整): the only way up; no account moves."""
+
+    kind = "reclassified"
+    rank = 8
+    risk_class: RiskClass
+    reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +166,7 @@ class WrittenOff(LoanEvent):
     """
 
     kind = "written_off"
-    rank = 8
+    rank = 9
     pool_fen: int
     pool_share_ppb: int
 
@@ -146,14 +176,15 @@ class Reversed(LoanEvent):
     """An earlier event never took effect: a bounced or mistaken repayment (冲正)."""
 
     kind = "reversed"
-    rank = 9
+    rank = 10
     of: str
 
 
 KINDS: Mapping[str, type[LoanEvent]] = {
     cls.kind: cls
     for cls in (
-        Disbursed, TakenOver, RateSet, Extended, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, WrittenOff, Reversed,
+        Disbursed, TakenOver, RateSet, Extended, Restructured, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded,
+        WrittenOff, Reclassified, Reversed,
     )
 }  # fmt: skip
 
@@ -164,6 +195,13 @@ def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
     undone = {event.of for event in events if isinstance(event, Reversed)}
     counting = [e for e in events if not isinstance(e, Reversed) and e.reference not in undone]
     return sorted(counting, key=lambda event: event.order)
+
+
+def prolongations(events: Iterable[LoanEvent]) -> int:
+    """Return how often a loan was extended or is itself a renewal (续贷或展期), which products bound together."""
+    counting = in_effect(events)
+    renewal = any(isinstance(event, Disbursed) and event.renews is not None for event in counting)
+    return renewal + sum(isinstance(event, Extended) for event in counting)
 
 
 def facts(event: LoanEvent) -> dict[str, Any]:
@@ -182,6 +220,11 @@ def event_from(kind: str, reference: str, value_date: date, body: Mapping[str, A
     return cls(reference=reference, value_date=value_date, **values)
 
 
+_ENUMS: Mapping[str, type[StrEnum]] = {
+    "grace": GraceKind, "prepays": Prepayment, "method": Method, "risk_class": RiskClass,
+}  # fmt: skip
+
+
 def _json(value: Any) -> Any:
     if isinstance(value, date):
         return value.isoformat()
@@ -191,12 +234,12 @@ def _json(value: Any) -> Any:
 
 
 def _value(name: str, stored: Any) -> Any:
-    if name in ("maturity", "charged_until", "until"):
+    if stored is None:
+        return None
+    if name in ("maturity", "charged_until", "until", "principal_from"):
         return date.fromisoformat(stored)
-    if name == "grace":
-        return GraceKind(stored)
-    if name == "prepays":
-        return Prepayment(stored)
+    if name in _ENUMS:
+        return _ENUMS[name](stored)
     if name == "unpaid":
         return tuple((kind, date.fromisoformat(due), fen) for kind, due, fen in stored)
     return stored

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import NamedTuple
 
+from loans.classification import Arrears, Classification, Judgement, classify
 from loans.instalments import DueInstalment
 from loans.movements import Movement, State
 from loans.steps import Segment
@@ -93,7 +94,13 @@ class Life:
     charged_until: tuple[tuple[StreamKind, date], ...]  # exceptions: charged outside a settlement day
     standing: Standing
     movements: tuple[Movement, ...]
+    arrears: tuple[Arrears, ...] = ()
+    judgements: tuple[Judgement, ...] = ()
     refusals: tuple[str, ...] = field(default=())
+
+    def classified(self, closed: date) -> Classification:
+        """Return its class (五级分类) at the close of a day, since when and why."""
+        return classify(self.terms.drawn_on, self.arrears, self.judgements, closed)
 
 
 class StreamLines:

@@ -71,6 +71,11 @@ class Product:
         percents = [rule.percent for rule in self.subsidy if add_months(drawn_on, rule.from_month) <= day]
         return rate_ppb * percents[-1] // 100 if percents else 0
 
+    def gov_ppb_when_extended(self, rate_ppb: int) -> int:
+        """Return government's part of a rate that is agreed with an extension, in ppb: the last rule's, or none."""
+        share = self.subsidy[-1].percent if self.subsidised_when_extended and self.subsidy else 0
+        return rate_ppb * share // 100
+
     def _graces(self, drawn_on: date) -> tuple[Grace, ...]:
         if not self.grace_months:
             return ()

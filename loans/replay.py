@@ -35,6 +35,7 @@ def replay(terms: LoanTerms, events: Iterable[LoanEvent], horizon: Horizon) -> L
             apply(loan, event)
         if day <= horizon.aged_through:
             loan.age(day)
+        loan.note_arrears(day)
         if day <= horizon.charged_through:
             _charge(loan, day)
     return loan.life()

@@ -12,6 +12,7 @@ from typing import Any
 
 from ledger.calendar import DAY
 from loans import movements as moved
+from loans.classification import Arrears, Judgement
 from loans.debt import Debt
 from loans.events import Prepayment
 from loans.instalments import DueInstalment, Plan, lay_out
@@ -53,6 +54,8 @@ class Running:
         self.excess = self.given_up = 0
         self.pool_share, self.pool_lost = Fraction(0), 0
         self.movements: list[Movement] = []
+        self.arrears: list[Arrears] = []
+        self.judgements: list[Judgement] = []
         self.refusals: list[str] = []
         self.agenda: list[date] = []
         self.visited: set[date] = set()
@@ -80,6 +83,8 @@ class Running:
                 given_up_fen=self.given_up,
             ),
             movements=tuple(self.movements),
+            arrears=tuple(self.arrears),
+            judgements=tuple(self.judgements),
             refusals=tuple(self.refusals),
         )
 
@@ -263,6 +268,12 @@ class Running:
         stops = oldest + (NON_ACCRUAL_AFTER_DAYS + 1) * DAY
         if stops <= self.horizon.aged_through:
             self.visit_on(stops)
+
+    def note_arrears(self, day: date) -> None:
+        """Note, at the close of a day, since when something is unpaid, if that has changed."""
+        oldest = self.debt.oldest_due()
+        if oldest != (self.arrears[-1].oldest_due if self.arrears else None):
+            self.arrears.append(Arrears(day, oldest))
 
     def _capitalise(self, day: date) -> None:
         """Turn unpaid interest into principal where the plan says so; a loan that does not accrue earns no principal."""

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
+from loans.classification import RiskClass
 from loans.contract import Contract
 from loans.errors import EventRefused, EventReused
 from loans.events import (
@@ -16,11 +17,13 @@ from loans.events import (
     LoanEvent,
     MisuseFound,
     RateSet,
+    Reclassified,
     Refunded,
     Repaid,
+    Restructured,
     Reversed,
     WrittenOff,
-    in_effect,
+    prolongations,
 )
 from loans.products import product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
@@ -110,19 +113,48 @@ def extend(
         if (maturity - terms.maturity).days > longest:
             raise EventRefused(contract.contract, f"展期不得超过 {longest} 天（贷款通则）")
         product = product_on(contract.product, terms.drawn_on)
-        before = sum(isinstance(event, Extended) for event in in_effect(happened[contract.key]) if event.reference != reference)
+        before = prolongations(event for event in happened[contract.key] if event.reference != reference)
         if product.max_extensions is not None and before >= product.max_extensions:
-            raise EventRefused(contract.contract, f"{product.name}只能展期 {product.max_extensions} 次")
-        percent = product.subsidy[-1].percent if product.subsidised_when_extended and product.subsidy else 0
+            raise EventRefused(contract.contract, f"{product.name}只能展期（含续贷） {product.max_extensions} 次")
         event = Extended(
             reference=reference,
             value_date=agreed_on,
             maturity=maturity,
             rate_ppb=rate_ppb,
-            gov_ppb=rate_ppb * percent // 100,
+            gov_ppb=product.gov_ppb_when_extended(rate_ppb),
         )
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
+
+
+def restructure(session: Session, contract: Contract, event: Restructured, actor: str, *, dry_run: bool = False) -> list[Booked]:
+    """Restructure a debt (债务重组): all principal owed is planned anew under other terms; its class is at most what its rule
+    set gives a restructured loan, and is watched. Government's part is what the product pays on extensions, whatever
+    `gov_ppb` says beyond it.
+
+    Raises:
+        EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than the product gives.
+    """
+    product = product_on(contract.product, contract.terms.drawn_on)
+    if event.gov_ppb > product.gov_ppb_when_extended(event.rate_ppb):
+        raise EventRefused(contract.contract, f"重组后的贴息率超过{product.name}展期后的贴息标准")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
+
+
+def reclassify(
+    session: Session, judged: Sequence[tuple[Contract, str, date, RiskClass, str]], actor: str, *, dry_run: bool = False
+) -> list[Booked]:
+    """Class loans by a person (五级分类调整): (contract, reference, day, class, reason). Only so does a class rise.
+
+    Raises:
+        EventRefused: no reason, or a better class than the days past due or the watch after a restructuring allow.
+    """
+    events: list[tuple[Contract, LoanEvent]] = []
+    for contract, reference, day, risk_class, reason in judged:
+        if not reason.strip():
+            raise EventRefused(contract.contract, "调整五级分类必须说明理由")
+        events.append((contract, Reclassified(reference=reference, value_date=day, risk_class=risk_class, reason=reason.strip())))
+    return book_events(session, events, actor, lambda c, _: f"五级分类调整 {c.contract}", dry_run=dry_run)
 
 
 def set_rates(

@@ -41,12 +41,14 @@ from loans.events import (
     LoanEvent,
     MisuseFound,
     RateSet,
+    Reclassified,
     Refunded,
     Repaid,
+    Restructured,
     Reversed,
     WrittenOff,
 )
-from loans.terms import QUARTERS, CompoundBase, Convention, DayCount, Grace, GraceKind, LoanTerms, Method
+from loans.terms import QUARTERS, CompoundBase, Convention, Cycle, DayCount, Grace, GraceKind, LoanTerms, Method
 
 Outline = tuple[date, date, date, Fraction, Fraction, Fraction]
 """Nominal, due, counted; the part of a year since the date before; interest and government's per fen of balance."""
@@ -55,10 +57,27 @@ ONE_DAY = timedelta(days=1)
 CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
 KINDS = (CONTRACT, PENALTY, COMPOUND)
 SETTLES = {CONTRACT: "interest", PENALTY: "penalty", COMPOUND: "compound"}
-WITHIN_A_DAY = (Disbursed, RateSet, Extended, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, WrittenOff)
+WITHIN_A_DAY = (
+    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, Reclassified,
+    WrittenOff,
+)  # fmt: skip
 
 DUE_ON_SETTLEMENT_DAY = "something fell overdue on a settlement day"
 SHORTENED = "unpaid interest after the last instalments were prepaid"
+
+
+def restructured(terms: LoanTerms, event: Restructured) -> LoanTerms:
+    """Return what a restructuring makes of terms, beside maturity and rate."""
+    day, months = event.value_date, event.every_months
+    if event.method:
+        terms = replace(terms, method=event.method)
+    if months:
+        year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
+        anchor = date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+        terms = replace(terms, principal=None, interest=Cycle(anchor=anchor, every=months))
+    if event.principal_from:
+        terms = replace(terms, graces=(*terms.graces, Grace(GraceKind.PRINCIPAL_DEFERRED, day, event.principal_from)))
+    return terms
 
 
 class Refused(Exception):
@@ -252,9 +271,9 @@ class Oracle:
         match event:
             case Disbursed():
                 self._draw(event.value_date, event.fen)
-            case Extended():
+            case Extended() | Restructured():
                 self._extend(event)
-            case RateSet() | GraceGranted() | MisuseFound():
+            case RateSet() | GraceGranted() | MisuseFound() | Reclassified():
                 self._change(event)
             case CostAdvanced():
                 self.cost += event.fen
@@ -271,6 +290,8 @@ class Oracle:
 
     def _change(self, event: LoanEvent) -> None:
         day = event.value_date
+        if isinstance(event, Reclassified):
+            return
         if isinstance(event, MisuseFound):
             for kind in KINDS:
                 self._bill(kind, day)
@@ -296,13 +317,17 @@ class Oracle:
         self.drawn += fen
         self._plan_anew(day, today_stays=True, more=fen)
 
-    def _extend(self, event: Extended) -> None:
-        if event.maturity <= max(self.parts[-1].nominal, event.value_date) or not self.principal():
+    def _extend(self, event: Extended | Restructured) -> None:
+        if not self.principal() or event.maturity <= event.value_date:
+            raise Refused(event)
+        if isinstance(event, Extended) and event.maturity <= self.parts[-1].nominal:
             raise Refused(event)
         if self.overdue():
             self._bill(PENALTY, event.value_date)
             self._bill(COMPOUND, event.value_date)
         self.terms = replace(self.terms, maturity=event.maturity)
+        if isinstance(event, Restructured):
+            self.terms = restructured(self.terms, event)
         self.rates = [step for step in self.rates if step[0] < event.value_date]
         self.rates.append((event.value_date, event.rate_ppb, event.gov_ppb))
         self._plan_anew(event.value_date)

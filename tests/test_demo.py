@@ -25,7 +25,6 @@ from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import parse_yuan
 from ledger.queries import trial_balance
-from loans.classification import risk_class
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, id_check_digit, masked_account, masked_id, masked_name
 
@@ -196,6 +195,3 @@ def test_masks_show_what_domain_5_5_allows() -> None:
     assert masked_id("371602199001011234") == "371***********1234"
     assert masked_account("6223001234567890") == "************7890"
     assert masked_name("张三丰") == "张**"
-    assert [risk_class(days) for days in (0, 1, 90, 91, 270, 271, 360, 361)] == [
-        "正常", "关注", "关注", "次级", "次级", "可疑", "可疑", "损失",
-    ]  # fmt: skip

@@ -95,6 +95,24 @@ def extension(contract: str, serial: str, **over: object) -> dict[str, object]:
     return {**row, "年利率(%)": "4.75", **over}
 
 
+def restructured(contract: str, serial: str, **over: object) -> dict[str, object]:
+    row = place(借据号=contract, 流水号=serial, 签订日期="2017-01-01", 新到期日="2019-01-01", 还款方式="等额本金", 延期还本至="")
+    return {**row, "年利率(%)": "4.75", "贴息率(%)": "4.75", "还款间隔(月)": "3", **over}
+
+
+def classed(contract: str, serial: str, label: str = "次级", **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期="2017-01-01", 分类=label, 理由="经营困难"), **over}
+
+
+def part(contract: str, serial: str, yuan: object, day: object = "2017-01-01") -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期=day), "金额(元)": yuan}
+
+
+def renewed(contract: str, new: str, yuan: object = "50000", **over: object) -> dict[str, object]:
+    row = place(借据号=contract, 新借据号=new, 放款日期="2017-01-01", 到期日期="2018-01-01")
+    return {**row, "金额(元)": yuan, "年利率(%)": "4.35", **over}
+
+
 def drawn(number: str, **over: object) -> dict[str, object]:
     row = place(借款编号=number, 类型="借入", 借款日="2017-01-01", 到期日="2017-04-01")
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
@@ -122,6 +140,8 @@ def sample(kind: str) -> dict[str, object]:
         "households": home(70), "loans": lent("C70", 2), "repayments": paid("L1", "S70", "1"), "extensions": extension("L1", "S71"),
         "fund-receipts": fund("S72", "1"), "relending": drawn("Z70"), "stations": plant("G2", "M70", "H7"),
         "solar-settlements": reading("M1"), "claims": step("L1", "D70", "申请", "2017-01-01", "甲"),
+        "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
+        "classifications": classed("L1", "S75"),
     }[kind]  # fmt: skip
 
 
@@ -625,16 +645,104 @@ def test_claims_are_refused_row_by_row(overdue: Town) -> None:
     )  # fmt: skip
 
 
-# --- all nine kinds, once --------------------------------------------------------------------------------------------
+# --- renewals, drawings in parts, restructurings, classes --------------------------------------------------------------
+
+OWED = (
+    "SELECT l.contract, s.principal_fen FROM loans.standing s JOIN loans.loan l ON (l.book_id, l.id) = (s.book_id, s.loan_id) "
+    "WHERE known_to_seq IS NULL AND l.contract LIKE 'C%' ORDER BY 1"
+)
 
 
-def test_all_nine_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
+def test_a_renewal_settles_the_old_loan_and_the_household_holds_one(town: Town) -> None:
+    town.take("loans", lent("C2", 2))
+    town.close(date(2017, 12, 25))
+    day = {"放款日期": "2017-12-26", "到期日期": "2018-12-26"}
+    town.refuses(
+        "renewals",
+        [renewed("C2", "C3", "50000.01", **day), renewed("N", "C4", **day)],
+        (2, "整行", "", "续贷金额不得超过原贷款余额 50,000.00 元"), (3, "整行", "", "没有借据 N"),
+    )  # fmt: skip
+    long = renewed("C2", "C9", **{**day, "到期日期": "2021-12-26"})
+    town.refuses("renewals", [long], (2, "整行", "", "期限超过扶贫小额信贷最长 36 个月"))
+    assert town.ask(OWED) == [("C2", 5_000_000)], "a refused renewal repays nothing"
+    town.take("renewals", renewed("C2", "C3", **day))
+    assert town.ask(OWED) == [("C2", 0), ("C3", 5_000_000)]
+    assert town.cash("LB-371621-HMRCB", "2241.03") == 0, "settled to the fen"
+    assert town.ask("SELECT body ->> 'renews' FROM loans.event WHERE body ->> 'renews' IS NOT NULL") == [("C2",)]
+    again = renewed("C3", "C4", 放款日期="2017-12-26", 到期日期="2018-12-26")
+    town.refuses("renewals", [again], (2, "整行", "", "只能展期（含续贷） 1 次"))
+    later = extension("C3", "X9", 签订日期="2017-12-26", 新到期日="2019-06-26")
+    town.refuses("extensions", [later], (2, "整行", "", "只能展期（含续贷） 1 次"))
+    town.close(date(2018, 1, 2))
+    assert town.broken() == []
+
+
+def test_a_renewal_never_hides_arrears(town: Town) -> None:
+    town.take("loans", lent("C2", 2, 到期日期="2017-01-10"))
+    town.close(date(2017, 1, 12))
+    row = renewed("C2", "C3", 放款日期="2017-01-13", 到期日期="2018-01-13")
+    town.refuses("renewals", [row], (2, "整行", "", "已逾期或非应计，不能以续贷归还"))
+
+
+def test_a_loan_is_drawn_in_parts_up_to_its_contract_and_its_pool(town: Town) -> None:
+    town.take("loans", lent("C2", 2, **{"首次放款(元)": "20000"}))
+    assert town.ask(OWED) == [("C2", 2_000_000)]
+    town.close(date(2017, 1, 4))
+    town.refuses("drawings", [part("C2", "Q1", "30000.01", "2017-01-05")], (2, "整行", "", "超过"))
+    batch = town.take("drawings", part("C2", "Q1", "10000", "2017-01-05"))
+    town.take("drawings", part("C2", "Q2", "20000", "2017-01-05"))
+    assert town.ask(OWED) == [("C2", 5_000_000)]
+    assert town.cash("RCF-371621", "9101") > 0
+    town.undo(batch)
+    assert town.ask(OWED) == [("C2", 4_000_000)]
+    town.close(date(2017, 3, 21))
+    # 20,000 元 for 79 days and 20,000 元 for 75 days at 4.35 %, ACT/360.
+    assert town.ask("SELECT whole_fen FROM loans.charge c JOIN loans.loan l ON (l.book_id, l.id) = (c.book_id, c.loan_id) "
+                    "WHERE l.contract = 'C2' AND known_to_seq IS NULL") == [(37_217,)]  # fmt: skip
+    assert town.broken() == []
+
+
+def test_a_pool_refuses_a_second_part_that_it_can_not_carry(town: Town) -> None:
+    town.take("loans", lent("C2", 2, **{"首次放款(元)": "1"}))
+    with unit_of_work(town.engine) as session:
+        session.execute(text("UPDATE guarantees.pool SET leverage = 1"))
+    town.refuses("drawings", [part("C2", "Q1", "49999")], (2, "整行", "", "风险补偿金"))
+
+
+def test_a_debt_is_restructured_and_watched(town: Town) -> None:
+    town.take("loans", lent("C2", 2, 到期日期="2017-01-10"))
+    town.close(date(2017, 4, 30))
+    terms = {"签订日期": "2017-05-01", "新到期日": "2019-05-01"}
+    town.refuses(
+        "restructurings", [restructured("C2", "T1", **terms, **{"贴息率(%)": "4.76"}), restructured("N", "T2", **terms)],
+        (2, "整行", "", "重组后的贴息率超过"), (3, "整行", "", "没有借据 N"),
+    )  # fmt: skip
+    town.take("restructurings", restructured("C2", "T1", **terms))
+    parts = town.ask("SELECT principal_fen FROM loans.instalment i JOIN loans.loan l ON (l.book_id, l.id) = (i.book_id, i.loan_id) "
+                     "WHERE l.contract = 'C2' AND known_to_seq IS NULL ORDER BY nominal_date")  # fmt: skip
+    assert [fen for (fen,) in parts] == [625_000] * 8
+    assert town.ask(OWED) == [("C2", 5_000_000)]
+    row = classed("C2", "K1", "正常", 日期="2017-05-01")
+    town.refuses("classifications", [row], (2, "整行", "", "最高只能划为次级"))
+    town.close(date(2017, 11, 2))
+    assert town.broken() == []
+
+
+# --- all kinds, once ---------------------------------------------------------------------------------------------------
+
+
+def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     pool = town.cash("RCF-371621")
-    town.take("households", home(10), home(11, 户主姓名=RARE), suffix=".xlsx")
+    town.take("households", home(10), home(11, 户主姓名=RARE), home(12), suffix=".xlsx")
     town.take("fund-receipts", fund("S1", "20000", 资金="贴息资金"), fund("S2", "50000"))
     town.take("loans", *[lent(f"C{number}", number, 到期日期="2017-01-04") for number in (2, 3, 4)], suffix=".xlsx")
     firm = lent("E1", 0, "200000", 产品="FMSC", 证件号码=company(), 建档立卡号="")
     town.take("loans", lent("C5", 10, "10000"), roof("G5", 11), firm)
+    town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
+    town.take("drawings", part("C6", "Q1", "500"))
+    town.take("renewals", renewed("C6", "C7", "1000"))
+    town.take("restructurings", restructured("C7", "T1"))
+    town.take("classifications", classed("C7", "K9"))
     town.take("relending", drawn("Z1"))
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
     town.take("extensions", extension("C4", "X1", 新到期日="2017-01-07"), suffix=".xlsx")
@@ -667,7 +775,7 @@ def test_all_nine_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
                            "AND l.id = s.loan_id WHERE s.known_to_seq IS NULL"))  # fmt: skip
     assert states == {
         "L1": "accruing", "L8": "accruing", "G1": "accruing", "G2": "accruing", "C2": "written_off", "C3": "non_accrual", "C4": "non_accrual", "C5": "accruing", "G5": "accruing",
-        "E1": "accruing",
+        "E1": "accruing", "C6": "accruing", "C7": "accruing",
     }  # fmt: skip
     assert [kind for (kind,) in town.ask("SELECT DISTINCT kind FROM app.import_batch ORDER BY 1")] == sorted(IMPORTERS)
 
@@ -682,6 +790,21 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
     "extensions": (
         extension("L1", "X1"),
         "SELECT count(*) FROM loans.instalment WHERE known_to_seq IS NULL AND nominal_date = '2018-07-01'",
+    ),
+    "restructurings": (
+        restructured("L1", "T1"),
+        "SELECT count(*), min(principal_fen) FROM loans.instalment i JOIN loans.loan l ON (l.book_id, l.id) = (i.book_id, i.loan_id)"
+        " WHERE l.contract = 'L1' AND known_to_seq IS NULL",
+    ),
+    "classifications": (
+        classed("L1", "K1"),
+        "SELECT count(*) FROM loans.event e WHERE kind = 'reclassified' AND NOT EXISTS (SELECT FROM loans.event u "
+        "WHERE u.body ->> 'of' = e.reference)",
+    ),
+    "renewals": (
+        renewed("L1", "C1", "49000"),
+        "SELECT l.contract, s.principal_fen FROM loans.standing s JOIN loans.loan l ON (l.book_id, l.id) = (s.book_id, s.loan_id)"
+        " WHERE known_to_seq IS NULL AND principal_fen > 0 ORDER BY 1",
     ),
     "fund-receipts": (
         fund("F1", "3000"),

@@ -267,7 +267,7 @@ class TestLoans:
         page = words(client.get(f"/loans/{BOOK}/HM-FM-1").text)
         assert "惠******（企业）" in page
         assert "本金余额 800,000.00 其中逾期 0.00" in page
-        assert "逾期天数 101 天 （自 2017-03-21，至 2017-06-30 日终） 五级分类 次级 核算状态 非应计" in page
+        assert "逾期天数 101 天 （自 2017-03-21，至 2017-06-30 日终） 五级分类 次级（2017-06-20 起，逾期超过 90 天（银监发〔2007〕54号）） 核算状态 非应计" in page
         assert "复利 580.00 4.35% 0.00% 2017-03-21" in page
 
 

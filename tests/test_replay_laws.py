@@ -42,6 +42,7 @@ from loans.events import (
     RateSet,
     Refunded,
     Repaid,
+    Restructured,
     Reversed,
     TakenOver,
     WrittenOff,
@@ -225,6 +226,16 @@ def _event(terms: LoanTerms, events: Sequence[LoanEvent], day: date, name: str) 
                 st.sampled_from([0, 50, 100]),
             )
         )
+        kinds.append(
+            st.builds(
+                lambda days, rate, method, months, deferred: Restructured(
+                    reference=name, value_date=day, maturity=day + days * DAY, rate_ppb=rate, gov_ppb=0, method=method,
+                    every_months=months, principal_from=day + deferred * DAY if deferred else None,
+                ),
+                st.integers(1, 800), percents, st.sampled_from([None, Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT]),
+                st.sampled_from([None, 1, 3]), st.sampled_from([0, 0, 0, 100]),
+            )
+        )  # fmt: skip
     if found.state is State.NON_ACCRUAL:
         kinds.append(
             st.integers(0, found.principal_fen).map(

@@ -16,9 +16,10 @@ from ledger.calendar import DAY, add_months
 from loans import servicing
 from loans.apportionment import Owed, apportion
 from loans.booking import Booked
+from loans.classification import RiskClass
 from loans.contract import Contract
 from loans.errors import EventRefused, EventReused
-from loans.events import Prepayment, Repaid
+from loans.events import Prepayment, Repaid, Restructured
 from loans.terms import (
     NEVER,
     QUARTERS,
@@ -76,6 +77,25 @@ VERBS: dict[str, Verb] = {
         session, [(loan, "v", TODAY, GraceKind.INTEREST_CAPITALISED, add_months(TODAY, 3))], "t", dry_run=dry
     ),
     "find misuse": lambda session, loan, dry: servicing.find_misuse(session, loan, "v", TODAY, "t", dry_run=dry),
+    "restructure": lambda session, loan, dry: servicing.restructure(
+        session,
+        loan,
+        Restructured(
+            reference="v",
+            value_date=TODAY,
+            maturity=add_months(TODAY, 24),
+            rate_ppb=40_000_000,
+            gov_ppb=40_000_000,
+            method=Method.EQUAL_PRINCIPAL,
+            every_months=3,
+            principal_from=add_months(TODAY, 6),
+        ),
+        "t",
+        dry_run=dry,
+    ),
+    "reclassify": lambda session, loan, dry: servicing.reclassify(
+        session, [(loan, "v", TODAY, RiskClass.DOUBTFUL, "经营困难")], "t", dry_run=dry
+    ),
     "extend": lambda session, loan, dry: servicing.extend(
         session, [(loan, "v", TODAY, add_months(DRAWN, 18), 47_500_000)], "t", dry_run=dry
     ),
@@ -140,8 +160,19 @@ def test_a_grace_defers_and_capitalises_what_it_says(session: Session, loan: Con
 def test_a_product_extends_as_often_as_its_rules_allow(session: Session, loan: Contract) -> None:
     VERBS["extend"](session, loan, False)
     assert VERBS["extend"](session, loan, False) == []
-    with pytest.raises(EventRefused, match="只能展期 1 次"):
+    with pytest.raises(EventRefused, match="只能展期（含续贷） 1 次"):
         servicing.extend(session, [(loan, "again", TODAY, add_months(DRAWN, 20), 47_500_000)], "t")
+
+
+def test_a_restructured_debt_is_laid_out_anew(session: Session, loan: Contract) -> None:
+    (booked,) = VERBS["restructure"](session, loan, False)
+    ahead = [line.instalment for line in booked.life.instalments if line.left]
+    assert [line.nominal for line in ahead if line.fen] == [add_months(TODAY, month) for month in (9, 12, 15, 18, 21, 24)]
+    assert sum(line.fen for line in ahead) == booked.life.standing.principal_fen
+    assert booked.life.terms.rates[-1] == RateStep(TODAY, 40_000_000, 40_000_000)
+    assert booked.life.classified(TODAY).risk_class is RiskClass.SUBSTANDARD
+    with pytest.raises(EventRefused, match="贴息率超过"):
+        servicing.restructure(session, loan, replace(booked.event, reference="w", gov_ppb=40_000_001), "t")  # type: ignore[arg-type, call-arg]
 
 
 @pytest.mark.parametrize(

@@ -21,10 +21,13 @@ from app.imports.cells import (
 )
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
 from ledger.books import BookKind
+from loans.classification import RiskClass
 from loans.products import products
+from loans.terms import Method
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
+_METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
@@ -46,6 +49,20 @@ _ALL = (
             *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
             Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
             Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
+            Column("首次放款(元)", fen_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="drawings", title="分次放款", unique=(COUNTY, BANK, SERIAL),
+        apply=lending.drawings, undo=lending.undo_loan_events,
+        columns=(*_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell)),
+    ),
+    Importer(
+        kind="renewals", title="无还本续贷", unique=(COUNTY, BANK, CONTRACT),
+        apply=lending.renewals, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column("新借据号", code_cell), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
+            Column("放款日期", date_cell), Column("到期日期", date_cell),
         ),
     ),
     Importer(
@@ -62,6 +79,24 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
             Column("年利率(%)", percent_ppb_cell),
+        ),
+    ),
+    Importer(
+        kind="restructurings", title="债务重组", unique=(COUNTY, BANK, SERIAL),
+        apply=lending.restructurings, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
+            Column("年利率(%)", percent_ppb_cell), Column("贴息率(%)", percent_ppb_cell, required=False),
+            Column("还款方式", one_of(_METHODS), required=False), Column("还款间隔(月)", whole_cell, required=False),
+            Column("延期还本至", date_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="classifications", title="五级分类", unique=(COUNTY, BANK, SERIAL),
+        apply=lending.classifications, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
+            Column("分类", one_of({found.label: found for found in RiskClass})), Column("理由", text_cell),
         ),
     ),
     Importer(

@@ -15,11 +15,11 @@ from app.wiring import disbursement_checks
 from ledger.books import Book, BookKind, book_named
 from ledger.journal import BookCode
 from ledger.money import yuan
-from loans import disbursement, servicing
+from loans import disbursement, renewal, servicing
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import EventRefused, UnknownLoan
-from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, in_effect
+from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
 from registry.reference import county_code
 
@@ -64,6 +64,7 @@ def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             disbursement.Application(
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
+                first_fen=r["首次放款(元)"],
             )
             for r, book in rows
         ]  # fmt: skip
@@ -102,6 +103,58 @@ def extensions(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     return _made(servicing.extend(session, rows, desk.actor))
 
 
+def drawings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Draw further parts of loans."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, DAY)
+    booked: list[Booked] = []
+    for r in records:
+        book, contract = look.book(r, BookKind.LOANS, r[DAY]), look.contract(r, r[DAY])
+        event = Disbursed(reference=names[r.number], value_date=r[DAY], fen=r[AMOUNT])
+        booked += disbursement.draw_more(session, book, contract, event, desk.actor, disbursement_checks())
+    return _made(booked)
+
+
+def renewals(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Renew loans without repaying."""
+    look = Lookup(session, records)
+    booked: list[Booked] = []
+    for r in records:
+        day = r["放款日期"]
+        old = look.contract(r, day)
+        application = disbursement.Application(
+            book=look.book(r, BookKind.LOANS, day), contract=r["新借据号"], product=old.product, household=old.household,
+            borrower=old.borrower, fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=day, maturity=r["到期日期"],
+            purpose=old.purpose,
+        )  # fmt: skip
+        key = (old.book_id, f"{r['新借据号']}/renewal/settled")
+        reference = free_references(session, [key])[key].removesuffix("/settled")
+        booked += renewal.renew(session, old, application, reference, desk.actor)
+    return _made(booked)
+
+
+def restructurings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Restructure debts."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, "签订日期")
+    booked: list[Booked] = []
+    for r in records:
+        event = Restructured(
+            reference=names[r.number], value_date=r["签订日期"], maturity=r["新到期日"], rate_ppb=r["年利率(%)"],
+            gov_ppb=r["贴息率(%)"] or 0, method=r["还款方式"], every_months=r["还款间隔(月)"], principal_from=r["延期还本至"],
+        )  # fmt: skip
+        booked += servicing.restructure(session, look.contract(r, r["签订日期"]), event, desk.actor)
+    return _made(booked)
+
+
+def classifications(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Class loans as people found."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, DAY)
+    judged = [(look.contract(r, r[DAY]), names[r.number], r[DAY], r["分类"], r["理由"]) for r in records]
+    return _made(servicing.reclassify(session, judged, desk.actor))
+
+
 def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
     """Reverse events newest first; a loan whose disbursement is undone keeps its row, owes nothing, and frees its borrower.
 
@@ -114,10 +167,11 @@ def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
         _, event = events_referenced(session, [(book.id, m["reference"])])[(book.id, m["reference"])]
         if event.kind == "reversed":
             raise ImportRefused(f"借据 {m['contract']}：冲正不能再撤销，请重新登记还款")
-        if isinstance(event, Disbursed):
+        begins = isinstance(event, Disbursed) and event == _first(session, contract)
+        if begins:
             _require_nothing_on(session, contract, event)
         servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
-        if isinstance(event, Disbursed) and not borrows(session, contract.county, contract.borrower):
+        if begins and not borrows(session, contract.county, contract.borrower):
             registry.households.release_borrower(session, contract.county, contract.borrower)
 
 
@@ -139,6 +193,11 @@ def _require_same(session: Session, contract: Contract, reference: str, fen: int
         raise UnknownLoan(f"{contract.contract} 的流水号 {reference}")
     if found[1].fen != fen:
         raise EventRefused(contract.contract, f"冲正金额 {yuan(fen)} 元与原业务 {yuan(found[1].fen)} 元不符")
+
+
+def _first(session: Session, contract: Contract) -> LoanEvent | None:
+    """Return the event with which a loan began."""
+    return next(iter(in_effect(events_of(session, [contract.key])[contract.key])), None)
 
 
 def _require_nothing_on(session: Session, contract: Contract, begun: LoanEvent) -> None:

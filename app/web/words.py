@@ -17,8 +17,10 @@ from loans.events import (
     LoanEvent,
     Prepayment,
     RateSet,
+    Reclassified,
     Refunded,
     Repaid,
+    Restructured,
     Reversed,
     TakenOver,
     WrittenOff,
@@ -34,6 +36,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "loans.disbursed": "发放贷款",
     "loans.taken_over": "接管贷款",
     "loans.extended": "展期",
+    "loans.restructured": "债务重组",
     "loans.rate_set": "利率重定价",
     "loans.grace_granted": "宽限",
     "loans.misuse_found": "认定挪用",
@@ -94,12 +97,14 @@ EVENTS: Mapping[str, str] = {
     "taken_over": "接管",
     "rate_set": "利率重定价",
     "extended": "展期",
+    "restructured": "债务重组",
     "grace_granted": "宽限",
     "misuse_found": "认定挪用",
     "cost_advanced": "垫付费用",
     "repaid": "还款",
     "refunded": "退款",
     "written_off": "核销",
+    "reclassified": "五级分类调整",
     "reversed": "冲正",
 }
 
@@ -211,6 +216,23 @@ def _(event: RateSet) -> str:
 @event_note.register
 def _(event: Extended) -> str:
     return f"展期至 {event.maturity}，年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"
+
+
+@event_note.register
+def _(event: Restructured) -> str:
+    parts = [f"至 {event.maturity}", f"年利率 {percent(event.rate_ppb)}，其中财政 {percent(event.gov_ppb)}"]
+    if event.method is not None:
+        parts.append(METHODS[event.method])
+    if event.every_months is not None:
+        parts.append(f"每 {event.every_months} 个月一期")
+    if event.principal_from is not None:
+        parts.append(f"{event.principal_from} 前不还本")
+    return "，".join(parts)
+
+
+@event_note.register
+def _(event: Reclassified) -> str:
+    return f"{event.risk_class.label}：{event.reason}"
 
 
 @event_note.register

@@ -8,12 +8,12 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.calendar import DAY
-from loans.classification import risk_class
+from loans.classification import Classification
 from loans.contract import Contract
 from loans.events import LoanEvent, Reversed, event_from
-from loans.life import Standing, Stream
+from loans.life import Horizon, Standing, Stream
 from loans.movements import State
-from loans.queries import contracts, live_rows
+from loans.queries import contracts, life_as_of, live_rows
 from loans.terms import StreamKind
 from loans.terms.rolling import due_on
 from registry.households import Borrower, borrowers
@@ -78,7 +78,7 @@ class LoanSheet:
     id_masked: str
     standing: Standing
     days_past_due: int
-    risk_class: str
+    classification: Classification | None  # as of the last closed day; none: no day is closed
     instalments: tuple[DueLine, ...]
     streams: tuple[Stream, ...]
     charges: tuple[ChargeLine, ...]
@@ -117,7 +117,8 @@ def loan_sheet(session: Session, book_id: int, contract: str, closed: date | Non
     streams = _streams(session, key)
     return LoanSheet(
         contract=found, borrower=masked_name(person.name) if person else "—", borrower_kind=_kind_of(person),
-        id_masked=person.id_masked if person else "—", standing=standing, days_past_due=late, risk_class=risk_class(late),
+        id_masked=person.id_masked if person else "—", standing=standing, days_past_due=late,
+        classification=life_as_of(session, found, closed, Horizon(closed, closed)).classified(closed) if closed else None,
         instalments=_instalments(session, key, standing), streams=streams, charges=_charges(session, key, streams),
         events=_events(session, key),
     )  # fmt: skip
