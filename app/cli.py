@@ -66,8 +66,8 @@ class ExportFormat(StrEnum):
 
 
 STEP_TITLES = {
-    "sweep": "光伏划转", "age": "账龄", "settle": "结息", "accrue": "计提", "relending": "再贷款", "pools": "风险补偿金",
-    "tie": "核对",
+    "sweep": "光伏划转", "age": "账龄", "settle": "结息", "reprice": "重定价", "accrue": "计提", "relending": "再贷款",
+    "pools": "风险补偿金", "tie": "核对",
 }  # fmt: skip
 _WRITERS = {
     ExportFormat.HLEDGER: interchange.hledger,

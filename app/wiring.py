@@ -25,7 +25,7 @@ from ledger.calendar import DAY, next_month
 from ledger.db import APP_ROLE, engine_as
 from ledger.server import embedded
 from ledger.ties import Check
-from loans import accrual, ageing, relending, settlement
+from loans import accrual, ageing, relending, repricing, settlement
 from loans.disbursement import DisbursementCheck
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
@@ -89,6 +89,7 @@ def night_steps() -> tuple[Step, ...]:
         Step("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}),
         Step("age", lambda s, d: asdict(ageing.age(s, d))),
         Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
+        Step("reprice", lambda s, d: asdict(repricing.reprice(s, d))),
         Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
         Step("relending", lambda s, d: {"fen": relending.night(s, d)}),
         Step("pools", _pools),

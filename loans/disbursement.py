@@ -18,7 +18,7 @@ from loans.events import Disbursed, LoanEvent, TakenOver
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
 from loans.tables import loan
-from loans.terms import LoanTerms
+from loans.terms import Floating, LoanTerms
 from registry import households
 from registry.households import Home
 
@@ -39,6 +39,7 @@ class Application:
     purpose: str = ""
     first_fen: int | None = None  # what is drawn of it at first (分次放款); none: all
     renews: str | None = None  # the contract that it repays (无还本续贷)
+    floating: Floating | None = None  # what its rate follows (浮动利率); none: it is fixed
 
     @property
     def drawn_fen(self) -> int:
@@ -57,7 +58,7 @@ class Application:
 
     def terms(self) -> LoanTerms:
         """Return the contract's terms under the product of the day."""
-        return product_on(self.product, self.drawn_on).terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity)
+        return product_on(self.product, self.drawn_on).terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity, self.floating)
 
 
 class DisbursementCheck(Protocol):
@@ -155,7 +156,7 @@ def take_over(session: Session, application: Application, event: TakenOver, acto
     fresh, contracts = _new_contracts(session, [application])
     if not fresh:
         return []
-    _store(session, contracts, fresh)
+    _store(session, contracts, fresh, since=event.value_date)
     return book_events(session, [(contracts[application.number], event)], actor, lambda c, _: f"接管贷款 {c.contract}")
 
 
@@ -230,8 +231,10 @@ def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home,
     return held
 
 
-def _store(session: Session, contracts: dict[tuple[int, str], Contract], fresh: Sequence[Application]) -> None:
-    """Give each contract its id, the book's next sequence, and write it."""
+def _store(
+    session: Session, contracts: dict[tuple[int, str], Contract], fresh: Sequence[Application], since: date | None = None
+) -> None:
+    """Give each contract its id, the book's next sequence, and write it; resets begin after its first day, or a given one."""
     counts: dict[int, int] = {}
     for a in fresh:
         counts[a.book.id] = counts.get(a.book.id, 0) + 1
@@ -248,6 +251,7 @@ def _store(session: Session, contracts: dict[tuple[int, str], Contract], fresh: 
                 "book_id": c.book_id, "id": contracts[a.number].id, "contract": c.contract, "product": c.product,
                 "county": c.county, "household": c.household, "borrower": c.borrower, "purpose": c.purpose,
                 "terms": terms_to_json(c.terms),
+                "next_reset": c.terms.floating.first_reset(since or c.terms.drawn_on) if c.terms.floating else None,
             }
         )  # fmt: skip
     session.execute(insert(loan).inline(), rows)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ledger.calendar import add_months
 from ledger.money import percent, yuan
 from loans.errors import BadTerms, UnknownProduct
-from loans.terms import QUARTERS, CompoundBase, Cycle, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
+from loans.terms import QUARTERS, CompoundBase, Cycle, Floating, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,15 +38,20 @@ class Product:
     subsidy: tuple[SubsidyRule, ...]
     subsidised_when_extended: bool
     max_extensions: int | None
+    floats: bool
     penalty_percent: int
     compound_base: CompoundBase
 
-    def terms(self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date) -> LoanTerms:
+    def terms(
+        self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date, floating: Floating | None = None
+    ) -> LoanTerms:
         """Return a contract's terms.
 
         Raises:
             BadTerms: amount, term or rate outside the product.
         """
+        if floating and not self.floats:
+            raise BadTerms(f"{self.name}在合同期内利率固定")
         if principal_fen > self.cap_fen:
             raise BadTerms(f"金额 {yuan(principal_fen)} 元超过{self.name}上限 {yuan(self.cap_fen)} 元")
         if maturity > add_months(drawn_on, self.max_months):
@@ -60,6 +65,7 @@ class Product:
             maturity=maturity,
             method=self.method,
             rates=self._rate_steps(rate_ppb, drawn_on),
+            floating=floating,
             penalty_percent=self.penalty_percent,
             compound_base=self.compound_base,
             principal=self.principal,
@@ -103,6 +109,7 @@ def products() -> tuple[Product, ...]:
                     grace_months=row.get("grace_months", 0), cap_fen=row["cap_fen"], max_rate_ppb=row["max_rate_ppb"],
                     subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
                     subsidised_when_extended=row["subsidised_when_extended"], max_extensions=row.get("max_extensions"),
+                    floats=row.get("floats", False),
                     penalty_percent=row["penalty_percent"],
                     compound_base=CompoundBase(row["compound_base"]),
                 )

@@ -28,6 +28,7 @@ from loans.events import (
 from loans.products import product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.terms import GraceKind
+from loans.terms.rates import rate_when_extended
 
 
 def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: str, *, dry_run: bool = False) -> list[Booked]:
@@ -94,9 +95,9 @@ def undo(session: Session, contract: Contract, of: str, value_date: date, actor:
 
 
 def extend(
-    session: Session, extensions: Sequence[tuple[Contract, str, date, date, int]], actor: str, *, dry_run: bool = False
+    session: Session, extensions: Sequence[tuple[Contract, str, date, date, int | None]], actor: str, *, dry_run: bool = False
 ) -> list[Booked]:
-    """Extend loans (展期): (contract, reference, agreed on, new maturity, rate from then on in ppb).
+    """Extend loans (展期): (contract, reference, agreed on, new maturity, rate from then on in ppb; none: the tier's).
 
     A loan of up to one year is extended by at most its term, one of up to five years by at most half of it, a longer one
     by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the product says so.
@@ -106,7 +107,7 @@ def extend(
     """
     events: list[tuple[Contract, LoanEvent]] = []
     happened = events_of(session, {contract.key for contract, *_ in extensions})
-    for contract, reference, agreed_on, maturity, rate_ppb in extensions:
+    for contract, reference, agreed_on, maturity, agreed_ppb in extensions:
         terms = contract.terms
         term_days = (terms.maturity - terms.drawn_on).days
         longest = term_days if term_days <= 366 else term_days // 2 if term_days <= 5 * 366 else 3 * 366
@@ -116,6 +117,10 @@ def extend(
         before = prolongations(event for event in happened[contract.key] if event.reference != reference)
         if product.max_extensions is not None and before >= product.max_extensions:
             raise EventRefused(contract.contract, f"{product.name}只能展期（含续贷） {product.max_extensions} 次")
+        rate_ppb = agreed_ppb
+        if rate_ppb is None:
+            first_ppb = int(terms.rates[0].rate_ppb)
+            rate_ppb = rate_when_extended(first_ppb, terms.drawn_on, terms.maturity, agreed_on, maturity)
         event = Extended(
             reference=reference,
             value_date=agreed_on,

@@ -37,10 +37,12 @@ loan = Table(
     Column("borrower", Text, nullable=False),
     Column("purpose", Text, nullable=False, server_default=text("''")),
     Column("terms", JSONB, nullable=False),
+    Column("next_reset", Date),
     PrimaryKeyConstraint("book_id", "id"),
     UniqueConstraint("book_id", "contract"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     Index(None, "household"),
+    Index("ix_loan_next_reset", "next_reset", postgresql_where=text("next_reset IS NOT NULL")),
     schema="loans",
 )
 

@@ -709,6 +709,23 @@ def test_a_pool_refuses_a_second_part_that_it_can_not_carry(town: Town) -> None:
     town.refuses("drawings", [part("C2", "Q1", "49999")], (2, "整行", "", "风险补偿金"))
 
 
+def test_a_floating_rate_needs_its_reference_and_its_cycle(town: Town) -> None:
+    firm = lent(
+        "E1", 0, "200000", 产品="FMSC", 证件号码=company(), 建档立卡号="", **{"参考利率": "贷款基准利率", "加点(%)": "-0.15"}
+    )
+    town.refuses(
+        "loans",
+        [{**firm, "重定价周期(月)": ""}, {**firm, "借据号": "E2", "重定价周期(月)": "3", "参考利率": "SHIBOR"},
+         {**lent("C2", 2), "参考利率": "LPR", "加点(%)": "0", "重定价周期(月)": "3"}],
+        (2, "整行", "", "浮动利率须同时填写参考利率和重定价周期"), (3, "参考利率", "SHIBOR", "LPR"),
+        (4, "整行", "", "扶贫小额信贷在合同期内利率固定"),
+    )  # fmt: skip
+    town.take("loans", {**firm, "重定价周期(月)": "3"})
+    assert town.ask("SELECT next_reset, terms #>> '{floating,reset,spread_ppb}' FROM loans.loan WHERE contract = 'E1'") == [
+        (date(2017, 4, 1), "-1500000")
+    ]
+
+
 def test_a_debt_is_restructured_and_watched(town: Town) -> None:
     town.take("loans", lent("C2", 2, 到期日期="2017-01-10"))
     town.close(date(2017, 4, 30))

@@ -204,6 +204,15 @@ def percent_ppb_cell(raw: Any) -> int:
     return int(ppb)
 
 
+def spread_ppb_cell(raw: Any) -> int:
+    """Return parts per billion of a spread in points of a per cent, such as -0.15."""
+    value = number_cell(normal(raw).removesuffix("%") if isinstance(raw, str) else raw)
+    ppb = value * 10_000_000
+    if not -36 <= value <= 36 or ppb != int(ppb):
+        raise CellRefused("加点应为 -36 到 36 之间的百分点，如 0.15 或 -0.15")
+    return int(ppb)
+
+
 def number_cell(raw: Any) -> Decimal:
     """Return an exact number."""
     try:

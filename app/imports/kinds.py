@@ -15,6 +15,7 @@ from app.imports.cells import (
     one_of,
     percent_ppb_cell,
     person_id_cell,
+    spread_ppb_cell,
     text_cell,
     whole_cell,
     zero_or_more_fen_cell,
@@ -24,10 +25,12 @@ from ledger.books import BookKind
 from loans.classification import RiskClass
 from loans.products import products
 from loans.terms import Method
+from loans.terms.rates import references
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
+_REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
@@ -49,7 +52,8 @@ _ALL = (
             *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
             Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
             Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
-            Column("首次放款(元)", fen_cell, required=False),
+            Column("首次放款(元)", fen_cell, required=False), Column("参考利率", one_of(_REFERENCES), required=False),
+            Column("加点(%)", spread_ppb_cell, required=False), Column("重定价周期(月)", whole_cell, required=False),
         ),
     ),
     Importer(
@@ -78,7 +82,7 @@ _ALL = (
         apply=lending.extensions, undo=lending.undo_loan_events,
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
-            Column("年利率(%)", percent_ppb_cell),
+            Column("年利率(%)", percent_ppb_cell, required=False),
         ),
     ),
     Importer(

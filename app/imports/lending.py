@@ -13,14 +13,17 @@ from app.imports.cells import Record
 from app.imports.lookup import AMOUNT, CONTRACT, COUNTY, DAY, SERIAL, Lookup
 from app.wiring import disbursement_checks
 from ledger.books import Book, BookKind, book_named
+from ledger.calendar import add_months
 from ledger.journal import BookCode
 from ledger.money import yuan
 from loans import disbursement, renewal, servicing
 from loans.booking import Booked
 from loans.contract import Contract
-from loans.errors import EventRefused, UnknownLoan
+from loans.errors import BadTerms, EventRefused, UnknownLoan
 from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
+from loans.terms import Cycle, Floating, Reset
+from loans.terms.rates import months_of
 from registry.reference import county_code
 
 PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER}
@@ -64,7 +67,7 @@ def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             disbursement.Application(
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
-                first_fen=r["首次放款(元)"],
+                first_fen=r["首次放款(元)"], floating=_floating(r),
             )
             for r, book in rows
         ]  # fmt: skip
@@ -193,6 +196,22 @@ def _require_same(session: Session, contract: Contract, reference: str, fen: int
         raise UnknownLoan(f"{contract.contract} 的流水号 {reference}")
     if found[1].fen != fen:
         raise EventRefused(contract.contract, f"冲正金额 {yuan(fen)} 元与原业务 {yuan(found[1].fen)} 元不符")
+
+
+def _floating(r: Record) -> Floating | None:
+    """Return what the rate of a row's loan follows, None if it is fixed.
+
+    Raises:
+        BadTerms: a reference without a cycle, or a spread or a cycle without a reference.
+    """
+    reference, spread, months = r["参考利率"], r["加点(%)"], r["重定价周期(月)"]
+    if reference is None and spread is None and months is None:
+        return None
+    if reference is None or months is None:
+        raise BadTerms("浮动利率须同时填写参考利率和重定价周期")
+    cycle = Cycle(anchor=add_months(r["放款日期"], months), every=months)
+    term = months_of(r["放款日期"], r["到期日期"])
+    return Floating(reference=reference, months=term, reset=Reset(cycle=cycle, spread_ppb=spread or 0))
 
 
 def _first(session: Session, contract: Contract) -> LoanEvent | None:

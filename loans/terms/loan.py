@@ -13,7 +13,7 @@ from fractions import Fraction
 from loans.errors import BadTerms
 from loans.terms.cycles import QUARTERS, Cycle
 from loans.terms.daycount import DayCount
-from loans.terms.rates import RateStep
+from loans.terms.rates import Floating, RateStep
 from loans.terms.rolling import AT_MATURITY, Convention, Rolling
 from loans.terms.rounding import TO_FEN, Fen, Mode, Place, Residue, Rounding
 
@@ -118,6 +118,7 @@ class LoanTerms:
         maturity: the nominal day of the last payment; `OPEN_END`: the one that pays the rest.
         method: how principal comes back.
         rates: dated steps, the first from `drawn_on`; an equal instalment is made anew at each.
+        floating: what later steps come from, night by night; none: the rate is fixed.
         day_count: how days become parts of a year.
         interest: when interest falls due before maturity; none: only with the last payment.
         principal: when principal falls due; none: as interest does.
@@ -144,6 +145,7 @@ class LoanTerms:
     maturity: date
     method: Method
     rates: tuple[RateStep, ...]
+    floating: Floating | None = None
     day_count: DayCount = DayCount.ACT_360
     interest: Cycle | None = QUARTERS
     principal: Cycle | None = None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from ledger.calendar import DAY, add_months
-from ledger.money import PPB
+from ledger.money import PPB, round_half_up
 from loans.errors import BadTerms, NoReferenceRate
 from loans.terms.cycles import Cycle
 
@@ -54,11 +54,19 @@ class Reference:
         Raises:
             NoReferenceRate: nothing was quoted yet.
         """
+        tier = self.tier(day, months)
+        return max((q for q in self.quotes if q.start <= day and q.up_to_months == tier), key=lambda q: q.start).rate_ppb
+
+    def tier(self, day: date, months: int) -> int | None:
+        """Return the narrowest tier quoted by a day that holds a term in months: up to how many; none: any longer term.
+
+        Raises:
+            NoReferenceRate: nothing was quoted yet.
+        """
         fitting = [q for q in self.quotes if q.start <= day and (q.up_to_months is None or months <= q.up_to_months)]
         if not fitting:
             raise NoReferenceRate(self.code, day, months)
-        tier = min(q.up_to_months if q.up_to_months is not None else 10**6 for q in fitting)
-        return max((q for q in fitting if (q.up_to_months or 10**6) == tier), key=lambda q: q.start).rate_ppb
+        return min((q.up_to_months for q in fitting if q.up_to_months is not None), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,6 +153,62 @@ def floating_steps(
         if rate != before:
             steps.append(RateStep(day, rate, Fraction(rate * gov_percent, 100).__floor__()))
     return tuple(steps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floating:
+    """What a contract's rate follows (浮动利率): a reference, the tier of so many months, and how it is reset.
+
+    Raises:
+        BadTerms: a reference that is not in `rates.toml`.
+    """
+
+    reference: str
+    months: int
+    reset: Reset
+
+    def __post_init__(self) -> None:
+        if self.reference not in references():
+            raise BadTerms(f"没有参考利率 {self.reference}")
+
+    def rate(self, day: date, before_ppb: Ppb) -> int:
+        """Return the rate that a reset on a day gives, in ppb, rounded half up to one.
+
+        Raises:
+            NoReferenceRate: nothing was quoted by the day of observation.
+        """
+        observed = references()[self.reference].on(day - self.reset.observed_days_before * DAY, self.months)
+        return round_half_up(Fraction(self.reset.rate(observed, before_ppb)))
+
+    def first_reset(self, day: date) -> date:
+        """Return the first reset after a day."""
+        return next(iter(self.reset.cycle.after(day)))
+
+
+def reference_for(drawn_on: date) -> Reference:
+    """Return what the rate of a contract of a day is measured against: LPR from its first quote on, the benchmark before."""
+    lpr = references()["LPR"]
+    return lpr if lpr.quotes[0].start <= drawn_on else references()["BENCHMARK"]
+
+
+def rate_when_extended(rate_ppb: int, drawn_on: date, maturity: date, agreed_on: date, until: date) -> int:
+    """Return a contract's rate after an extension, in ppb: its own, or where the whole term comes into a higher tier, that
+    tier's of the day with the distance to its tier that was agreed at first (贷款通则, domain.md 4).
+
+    Args:
+        rate_ppb: the rate agreed at first.
+        drawn_on: the first day of the first term.
+        maturity: its end.
+        agreed_on: the day of the extension.
+        until: the new maturity.
+
+    Raises:
+        NoReferenceRate: nothing was quoted by one of the days.
+    """
+    reference, first, whole = reference_for(drawn_on), months_of(drawn_on, maturity), months_of(drawn_on, until)
+    if reference.tier(drawn_on, first) == reference.tier(drawn_on, whole):
+        return rate_ppb
+    return rate_ppb + reference.on(agreed_on, whole) - reference.on(drawn_on, first)
 
 
 def months_of(start: date, end: date) -> int:

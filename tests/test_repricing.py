@@ -1,0 +1,128 @@
+"""Repricing: the night sets floating rates, an extension into a higher tier takes that tier's rate."""
+
+from dataclasses import replace
+from datetime import date
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+from test_replay_laws import begin_on, close, failing
+
+from ledger.books import Book
+from ledger.calendar import DAY, add_months
+from loans import repricing, servicing
+from loans.contract import Contract
+from loans.disbursement import Application, disburse, take_over
+from loans.errors import BadTerms, EventRefused, NoReferenceRate
+from loans.events import RateSet, Repaid, TakenOver
+from loans.queries import events_of, horizon_now, lives
+from loans.terms import Cycle, Floating, Reset, StreamKind
+from loans.terms.rates import rate_when_extended
+
+DRAWN = date(2019, 10, 10)
+LPR = Floating(reference="LPR", months=12, reset=Reset(cycle=Cycle(anchor=date(2020, 1, 10), every=3), spread_ppb=5_000_000))
+
+
+def application(book: Book, **over: object) -> Application:
+    made = Application(
+        book=book, contract="F1", product="FMSC", household=None, borrower="B000001", fen=100_000_000, rate_ppb=47_000_000,
+        drawn_on=DRAWN, maturity=add_months(DRAWN, 12), floating=LPR,
+    )  # fmt: skip
+    return replace(made, **over)  # type: ignore[arg-type]
+
+
+def rates(session: Session, contract: Contract) -> list[tuple[date, int]]:
+    found = events_of(session, [contract.key])[contract.key]
+    return [(event.value_date, event.rate_ppb) for event in found if isinstance(event, RateSet)]
+
+
+RESET = [(date(2020, 1, 10), 46_500_000), (date(2020, 4, 10), 45_500_000), (date(2020, 7, 10), 43_500_000)]
+"""LPR of one year 4.15, 4.05 and 3.85 % plus 0.5; of October 2020 nothing is left."""
+
+
+def test_the_night_sets_a_floating_rate_on_the_eve_of_its_reset(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    (booked,) = disburse(session, [application(city["LB"])], "t")
+    close(session, DRAWN, date(2020, 1, 8))
+    assert rates(session, booked.contract) == []
+    close(session, date(2020, 1, 9), date(2020, 1, 9))
+    assert rates(session, booked.contract) == RESET[:1]
+    close(session, date(2020, 1, 10), date(2020, 10, 12))
+    assert rates(session, booked.contract) == RESET
+    life = lives(session, [booked.contract.key], horizon_now(session))[booked.contract.key]
+    last = [charge for charge in life.charges if (charge.kind, charge.end) == (StreamKind.CONTRACT, date(2020, 9, 21))]
+    # 1,000,000 元 for 19 days at 4.55 % and 73 days at 4.35 %.
+    assert [charge.whole_fen for charge in last] == [round(100_000_000 * (19 * 0.0455 + 73 * 0.0435) / 360)]
+    assert not failing(session)
+
+
+def test_a_loan_that_is_over_is_reset_no_more(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    (booked,) = disburse(session, [application(city["LB"])], "t")
+    close(session, DRAWN, date(2020, 9, 30))
+    payment = Repaid(reference="p", value_date=date(2020, 10, 1), fen=110_000_000)
+    servicing.repay(session, [(booked.contract, payment)], "t")
+    close(session, date(2020, 10, 1), date(2020, 10, 12))
+    assert session.scalar(text("SELECT next_reset FROM loans.loan")) is None
+    assert not failing(session)
+
+
+def test_a_loan_that_comes_late_has_its_resets_made_up_for(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    close(session, DRAWN, date(2020, 8, 1))
+    (booked,) = disburse(session, [application(city["LB"])], "t")
+    close(session, date(2020, 8, 2), date(2020, 8, 2))
+    assert rates(session, booked.contract) == RESET
+    assert not failing(session)
+
+
+def test_a_loan_taken_over_is_reset_from_then_on(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, date(2020, 6, 1))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 1), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=45_500_000), event, "t")
+    close(session, date(2020, 6, 1), date(2020, 7, 20))
+    assert rates(session, booked.contract) == RESET[2:]
+
+
+def test_without_a_quote_the_night_stops_with_its_reason(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, date(2018, 1, 1))
+    early = Floating(reference="LPR", months=12, reset=Reset(cycle=Cycle(anchor=date(2018, 2, 1))))
+    late = application(city["LB"], drawn_on=date(2018, 1, 1), maturity=date(2018, 12, 1), floating=early)
+    disburse(session, [late], "t")
+    with pytest.raises(NoReferenceRate, match="2018-02-01 没有 LPR"):
+        repricing.reprice(session, date(2018, 1, 31))
+
+
+def test_household_loans_are_fixed_and_references_known(city: dict[str, Book]) -> None:
+    with pytest.raises(BadTerms, match="利率固定"):
+        application(city["LB"], product="XEXD", fen=5_000_000, household="H1", rate_ppb=40_000_000).terms()
+    with pytest.raises(BadTerms, match="没有参考利率 SHIBOR"):
+        Floating(reference="SHIBOR", months=12, reset=LPR.reset)
+
+
+@pytest.mark.parametrize(
+    ("drawn", "months", "more", "rate", "expected"),
+    [
+        (date(2017, 3, 15), 12, 0, 43_500_000, 43_500_000),  # the tier stays
+        (date(2017, 3, 15), 12, 6, 43_500_000, 47_500_000),  # 18 months: 1-5 years
+        (date(2017, 3, 15), 12, 6, 40_000_000, 44_000_000),  # 0.35 below its tier, and so it stays
+        (date(2017, 3, 15), 60, 12, 47_500_000, 49_000_000),  # above five years
+        (date(2020, 5, 1), 12, 6, 38_500_000, 46_500_000),  # LPR
+    ],
+)
+def test_an_extension_into_a_higher_tier_takes_its_rate(drawn: date, months: int, more: int, rate: int, expected: int) -> None:
+    maturity = add_months(drawn, months)
+    assert rate_when_extended(rate, drawn, maturity, maturity - DAY, add_months(maturity, more)) == expected
+
+
+def test_an_extension_without_a_rate_takes_the_tiers(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    fixed = application(city["LB"], floating=None, rate_ppb=42_000_000)
+    (booked,) = disburse(session, [fixed], "t")
+    close(session, DRAWN, date(2020, 9, 30))
+    extension = (booked.contract, "x", date(2020, 10, 1), add_months(DRAWN, 18), None)
+    (done,) = servicing.extend(session, [extension], "t")
+    assert done.life.terms.rates[-1].rate_ppb == 46_500_000
+    assert servicing.extend(session, [extension], "t") == []
+    with pytest.raises(EventRefused, match="贷款通则"):
+        servicing.extend(session, [(booked.contract, "y", date(2020, 10, 1), add_months(DRAWN, 30), None)], "t")
