@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert, text, update
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date
@@ -21,12 +21,13 @@ from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
-from loans.events import Disbursed, LoanEvent, Reversed, TakenOver, WrittenOff, facts, in_effect
+from loans.events import Disbursed, LoanEvent, Reversed, TakenOver, WrittenOff, facts, heir, in_effect
 from loans.life import Horizon, Life
 from loans.movements import Movement
 from loans.queries import Key, events_of, events_referenced, horizon_now
 from loans.replay import replay
 from loans.tables import event as event_table
+from loans.tables import loan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,5 +233,10 @@ def _write(
         ],
     )  # fmt: skip
     touched = [thread for thread in threads.values() if thread.booked]
+    for thread in touched:
+        owner = heir(thread.events)
+        if owner is not None and owner != (thread.contract.borrower, thread.contract.household):
+            mine = (loan.c.book_id == thread.contract.book_id) & (loan.c.id == thread.contract.id)
+            session.execute(update(loan).where(mine).values(borrower=owner[0], household=owner[1]))
     new = {thread.contract.key for thread in touched if thread.is_new}
     projection.save(session, [(thread.contract, thread.life, thread.last_seq) for thread in touched], new)

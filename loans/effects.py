@@ -17,6 +17,7 @@ from loans.events import (
     Disbursed,
     Extended,
     GraceGranted,
+    Inherited,
     LoanEvent,
     MisuseFound,
     Prepayment,
@@ -181,6 +182,16 @@ def _find_misuse(event: MisuseFound, loan: Running) -> None:
         loan.charge(kind, event.value_date, event.value_date, regular=False)
     loan.misused = True
     loan.run_on(event.value_date)
+
+
+@happen.register
+def _inherit(event: Inherited, loan: Running) -> None:
+    day, steps = event.value_date, loan.terms.rates
+    now = loan.terms.rate_on(day)
+    later = [step for step in steps if step.start > day]
+    if not event.subsidised and any(step.gov_ppb for step in (now, *later)):
+        before = [step for step in steps if step.start < day]
+        loan.change(day, rates=(*before, RateStep(day, now.rate_ppb), *(replace(step, gov_ppb=0) for step in later)))
 
 
 @happen.register

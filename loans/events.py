@@ -130,6 +130,19 @@ class Reclassified(LoanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Inherited(LoanEvent):
+    """The debt goes to an heir (继承): whose it is, and whose it was; subsidy goes on only for a household that may have it."""
+
+    kind = "inherited"
+    rank = 5
+    borrower: str
+    household: str | None
+    from_borrower: str
+    from_household: str | None
+    subsidised: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostAdvanced(LoanEvent):
     """The bank lays out collection cost for the borrower (垫付费用)."""
 
@@ -183,8 +196,8 @@ class Reversed(LoanEvent):
 KINDS: Mapping[str, type[LoanEvent]] = {
     cls.kind: cls
     for cls in (
-        Disbursed, TakenOver, RateSet, Extended, Restructured, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded,
-        WrittenOff, Reclassified, Reversed,
+        Disbursed, TakenOver, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, CostAdvanced, Repaid,
+        Refunded, WrittenOff, Reclassified, Reversed,
     )
 }  # fmt: skip
 
@@ -195,6 +208,16 @@ def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
     undone = {event.of for event in events if isinstance(event, Reversed)}
     counting = [e for e in events if not isinstance(e, Reversed) and e.reference not in undone]
     return sorted(counting, key=lambda event: event.order)
+
+
+def heir(events: Iterable[LoanEvent]) -> tuple[str, str | None] | None:
+    """Return (borrower, household) of whom a loan is after its inheritances, undone ones left out; None if there was none."""
+    events = list(events)
+    counting = [event for event in in_effect(events) if isinstance(event, Inherited)]
+    if counting:
+        return counting[-1].borrower, counting[-1].household
+    undone = sorted((event for event in events if isinstance(event, Inherited)), key=lambda event: event.order)
+    return (undone[0].from_borrower, undone[0].from_household) if undone else None
 
 
 def prolongations(events: Iterable[LoanEvent]) -> int:

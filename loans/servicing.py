@@ -9,11 +9,12 @@ from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
 from loans.classification import RiskClass
 from loans.contract import Contract
-from loans.errors import EventRefused, EventReused
+from loans.errors import EventRefused, EventReused, NotEligible
 from loans.events import (
     CostAdvanced,
     Extended,
     GraceGranted,
+    Inherited,
     LoanEvent,
     MisuseFound,
     RateSet,
@@ -29,6 +30,8 @@ from loans.products import product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.terms import GraceKind
 from loans.terms.rates import rate_when_extended
+from registry import households
+from registry.households import Borrower
 
 
 def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: str, *, dry_run: bool = False) -> list[Booked]:
@@ -195,6 +198,48 @@ def find_misuse(
     """Record that the money went elsewhere (认定挪用): from the day on the misuse rate runs and subsidy stops."""
     event = MisuseFound(reference=reference, value_date=day)
     return book_events(session, [(contract, event)], actor, lambda c, _: f"认定挪用 {c.contract}", dry_run=dry_run)
+
+
+def inherit(
+    session: Session,
+    contract: Contract,
+    reference: str,
+    day: date,
+    heir: Borrower,
+    actor: str,
+    *,
+    subsidised: bool,
+    dry_run: bool = False,
+) -> list[Booked]:
+    """Pass a debt to an heir (继承): all that is owed goes on under the contract; subsidy only if a household may have it.
+
+    Raises:
+        EventRefused: the heir is of another county, is the borrower already, or nothing is owed.
+        NotEligible: subsidy is to go on for a household that may not have it.
+        EventReused: the reference names another event.
+    """
+    known = events_referenced(session, [(contract.book_id, reference)]).get((contract.book_id, reference))
+    if known is not None:
+        found = known[1]
+        wanted = (contract.id, day, heir.code, heir.household, subsidised)
+        if not isinstance(found, Inherited):
+            raise EventReused(reference)
+        if wanted != (known[0], found.value_date, found.borrower, found.household, found.subsidised):
+            raise EventReused(reference)
+        return []
+    if heir.county != contract.county or heir.code == contract.borrower:
+        raise EventRefused(contract.contract, "继承人须是同一县区的另一借款人")
+    if not lives(session, [contract.key], horizon_now(session))[contract.key].standing.principal_fen:
+        raise EventRefused(contract.contract, "已还清或已核销的贷款不能变更借款人")
+    if subsidised:
+        home = (heir.county, heir.household or "")
+        for (_, number), reasons in households.reasons_against_lending(session, [home], day).items():
+            raise NotEligible(number or heir.code, reasons)
+    event = Inherited(
+        reference=reference, value_date=day, borrower=heir.code, household=heir.household, from_borrower=contract.borrower,
+        from_household=contract.household, subsidised=subsidised,
+    )  # fmt: skip
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"借款人变更 {c.contract}", dry_run=dry_run)
 
 
 def advance_cost(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:

@@ -12,6 +12,7 @@ from ledger.queries import turnovers
 from ledger.ties import Check
 from loans import entries, relending
 from loans.accrual import closed_seqs, moved_since, targets
+from loans.events import heir
 from loans.projection import PROJECTIONS, stored_rows
 from loans.queries import Key, contracts_of_book, events_of, horizon_now
 from loans.replay import replay
@@ -151,6 +152,12 @@ def _rebuilt(session: Session, mine: list[Book]) -> Iterator[Check]:
         found = {contract.key: contract for contract in contracts_of_book(session, book.id)}
         happened = events_of(session, found.keys())
         lives = {key: replay(contract.terms, happened[key], at) for key, contract in found.items()}
+        strangers = [c.contract for key, c in found.items() if heir(happened[key]) not in (None, (c.borrower, c.household))]
+        yield Check(
+            check=f"loans: borrowers of {book.code} = those of the last inheritance",
+            expected="all",
+            actual=f"{len(strangers)} differ: {', '.join(strangers[:3])}" if strangers else "all",
+        )
         for projection in PROJECTIONS:
             stored = stored_rows(session, projection, list(found))
             differing: list[Key] = [

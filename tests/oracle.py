@@ -38,6 +38,7 @@ from loans.events import (
     Disbursed,
     Extended,
     GraceGranted,
+    Inherited,
     LoanEvent,
     MisuseFound,
     RateSet,
@@ -58,7 +59,8 @@ CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
 KINDS = (CONTRACT, PENALTY, COMPOUND)
 SETTLES = {CONTRACT: "interest", PENALTY: "penalty", COMPOUND: "compound"}
 WITHIN_A_DAY = (
-    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, CostAdvanced, Repaid, Refunded, Reclassified,
+    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, CostAdvanced, Repaid, Refunded,
+    Reclassified,
     WrittenOff,
 )  # fmt: skip
 
@@ -273,7 +275,7 @@ class Oracle:
                 self._draw(event.value_date, event.fen)
             case Extended() | Restructured():
                 self._extend(event)
-            case RateSet() | GraceGranted() | MisuseFound() | Reclassified():
+            case RateSet() | GraceGranted() | MisuseFound() | Inherited() | Reclassified():
                 self._change(event)
             case CostAdvanced():
                 self.cost += event.fen
@@ -297,6 +299,11 @@ class Oracle:
                 self._bill(kind, day)
             self.misused = True
             return
+        if isinstance(event, Inherited):
+            later = [(start, rate, 0) for start, rate, gov in self.rates if start > day]
+            if event.subsidised or not any([self.rate_on(day)[1], *(gov for start, _, gov in self.rates if start > day)]):
+                return
+            self.rates = [*(step for step in self.rates if step[0] < day), (day, self.rate_on(day)[0], 0), *later]
         if isinstance(event, RateSet):
             self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
         if isinstance(event, GraceGranted):

@@ -100,6 +100,11 @@ def restructured(contract: str, serial: str, **over: object) -> dict[str, object
     return {**row, "年利率(%)": "4.75", "贴息率(%)": "4.75", "还款间隔(月)": "3", **over}
 
 
+def inherited(contract: str, serial: str, number: int, **over: object) -> dict[str, object]:
+    row = place(借据号=contract, 流水号=serial, 日期="2017-01-01", 继承人="李继承", 证件号码=person(number), 继续贴息="是")
+    return {**row, "建档立卡号": "H2", **over}
+
+
 def classed(contract: str, serial: str, label: str = "次级", **over: object) -> dict[str, object]:
     return {**place(借据号=contract, 流水号=serial, 日期="2017-01-01", 分类=label, 理由="经营困难"), **over}
 
@@ -141,7 +146,7 @@ def sample(kind: str) -> dict[str, object]:
         "fund-receipts": fund("S72", "1"), "relending": drawn("Z70"), "stations": plant("G2", "M70", "H7"),
         "solar-settlements": reading("M1"), "claims": step("L1", "D70", "申请", "2017-01-01", "甲"),
         "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
-        "classifications": classed("L1", "S75"),
+        "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90),
     }[kind]  # fmt: skip
 
 
@@ -726,6 +731,31 @@ def test_a_floating_rate_needs_its_reference_and_its_cycle(town: Town) -> None:
     ]
 
 
+def test_a_debt_goes_to_an_heir_and_its_subsidy_with_a_household_that_may_have_it(town: Town) -> None:
+    town.take("loans", lent("C2", 2))
+    town.close(date(2017, 1, 31))
+    day = {"日期": "2017-02-01"}
+    town.refuses(
+        "inheritances",
+        [inherited("C2", "I1", 91, 建档立卡号="", **day), inherited("C2", "I2", 2, 继承人="王演示", **day),
+         inherited("C2", "I3", 91, 建档立卡号="H404", **day)],
+        (2, "整行", "", "不在建档立卡系统中"), (3, "整行", "", "继承人须是同一县区的另一借款人"),
+        (4, "整行", "", "不在建档立卡系统中"),
+    )  # fmt: skip
+    town.take("inheritances", inherited("C2", "I1", 91, 建档立卡号="", 继续贴息="否", **day))
+    owner = (
+        "SELECT w.name, l.household FROM loans.loan l JOIN registry.borrower w ON (w.county, w.code) = (l.county, l.borrower) "
+        "WHERE l.contract = 'C2'"
+    )
+    assert town.ask(owner) == [("李继承", None)]
+    town.close(date(2017, 3, 21))
+    charged = town.ask("SELECT c.whole_fen, c.gov_fen FROM loans.charge c JOIN loans.loan l ON (l.book_id, l.id) = (c.book_id, c.loan_id) "
+                       "WHERE l.contract = 'C2' AND known_to_seq IS NULL")  # fmt: skip
+    # 50,000 元 for 79 days at 4.35 %; government's 31 days of January and none after.
+    assert charged == [(47_729, 18_729)]
+    assert town.broken() == []
+
+
 def test_a_debt_is_restructured_and_watched(town: Town) -> None:
     town.take("loans", lent("C2", 2, 到期日期="2017-01-10"))
     town.close(date(2017, 4, 30))
@@ -760,6 +790,7 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("renewals", renewed("C6", "C7", "1000"))
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
+    town.take("inheritances", inherited("C7", "I9", 99, 建档立卡号="H12"))
     town.take("relending", drawn("Z1"))
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
     town.take("extensions", extension("C4", "X1", 新到期日="2017-01-07"), suffix=".xlsx")
@@ -817,6 +848,11 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         classed("L1", "K1"),
         "SELECT count(*) FROM loans.event e WHERE kind = 'reclassified' AND NOT EXISTS (SELECT FROM loans.event u "
         "WHERE u.body ->> 'of' = e.reference)",
+    ),
+    "inheritances": (
+        inherited("L1", "I1", 90),
+        "SELECT w.name, l.household FROM loans.loan l LEFT JOIN registry.borrower w ON (w.county, w.code) = (l.county, l.borrower) "
+        "WHERE l.contract = 'L1'",
     ),
     "renewals": (
         renewed("L1", "C1", "49000"),

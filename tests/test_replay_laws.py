@@ -36,6 +36,7 @@ from loans.events import (
     Disbursed,
     Extended,
     GraceGranted,
+    Inherited,
     LoanEvent,
     MisuseFound,
     Prepayment,
@@ -200,6 +201,14 @@ def _event(terms: LoanTerms, events: Sequence[LoanEvent], day: date, name: str) 
     if drawn < terms.principal_fen:
         kinds.append(st.just(Disbursed(reference=name, value_date=day, fen=terms.principal_fen - drawn)))
     kinds.append(st.just(MisuseFound(reference=name, value_date=day)))
+    kinds.append(
+        st.booleans().map(
+            lambda goes_on: Inherited(
+                reference=name, value_date=day, borrower="B2", household="H2", from_borrower="B1", from_household="H1",
+                subsidised=goes_on,
+            )
+        )
+    )  # fmt: skip
     kinds.append(
         st.builds(
             lambda rate, share: RateSet(reference=name, value_date=day, rate_ppb=rate, gov_ppb=rate * share // 100),

@@ -96,6 +96,15 @@ _ALL = (
         ),
     ),
     Importer(
+        kind="inheritances", title="借款人变更", unique=(COUNTY, BANK, SERIAL),
+        apply=lending.inheritances, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("继承人", text_cell),
+            Column("证件号码", person_id_cell), Column("建档立卡号", text_cell, required=False),
+            Column("继续贴息", one_of({"是": True, "否": False})),
+        ),
+    ),
+    Importer(
         kind="classifications", title="五级分类", unique=(COUNTY, BANK, SERIAL),
         apply=lending.classifications, undo=lending.undo_loan_events,
         columns=(

@@ -20,7 +20,7 @@ from loans import disbursement, renewal, servicing
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import BadTerms, EventRefused, UnknownLoan
-from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
+from loans.events import CostAdvanced, Disbursed, Inherited, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
 from loans.terms import Cycle, Floating, Reset
 from loans.terms.rates import months_of
@@ -150,6 +150,21 @@ def restructurings(session: Session, desk: Desk, records: Sequence[Record]) -> M
     return _made(booked)
 
 
+def inheritances(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Pass debts to heirs, who are borrowers from then on."""
+    look = Lookup(session, records)
+    names = _references(session, look, records, DAY)
+    booked: list[Booked] = []
+    for r in records:
+        contract = look.contract(r, r[DAY])
+        person = ("household", r["证件号码"], r["继承人"], r["建档立卡号"])
+        who = registry.households.add_borrowers(session, desk.cipher, contract.county, [person])[r["证件号码"]]
+        booked += servicing.inherit(
+            session, contract, names[r.number], r[DAY], who, desk.actor, subsidised=r["继续贴息"]
+        )  # fmt: skip
+    return _made(booked)
+
+
 def classifications(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Class loans as people found."""
     look = Lookup(session, records)
@@ -174,8 +189,9 @@ def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
         if begins:
             _require_nothing_on(session, contract, event)
         servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
-        if begins and not borrows(session, contract.county, contract.borrower):
-            registry.households.release_borrower(session, contract.county, contract.borrower)
+        named = event.borrower if isinstance(event, Inherited) else contract.borrower if begins else None
+        if named is not None and not borrows(session, contract.county, named):
+            registry.households.release_borrower(session, contract.county, named)
 
 
 def _made(booked: Sequence[Booked]) -> list[dict[str, Any]]:

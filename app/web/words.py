@@ -14,6 +14,7 @@ from loans.events import (
     Disbursed,
     Extended,
     GraceGranted,
+    Inherited,
     LoanEvent,
     Prepayment,
     RateSet,
@@ -40,6 +41,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "loans.rate_set": "利率重定价",
     "loans.grace_granted": "宽限",
     "loans.misuse_found": "认定挪用",
+    "loans.inherited": "借款人变更",
     "loans.repaid": "收回贷款本息",
     "loans.cost_advanced": "垫付费用",
     "loans.refunded": "退还暂收款",
@@ -100,6 +102,7 @@ EVENTS: Mapping[str, str] = {
     "restructured": "债务重组",
     "grace_granted": "宽限",
     "misuse_found": "认定挪用",
+    "inherited": "借款人变更",
     "cost_advanced": "垫付费用",
     "repaid": "还款",
     "refunded": "退款",
@@ -228,6 +231,11 @@ def _(event: Restructured) -> str:
     if event.principal_from is not None:
         parts.append(f"{event.principal_from} 前不还本")
     return "，".join(parts)
+
+
+@event_note.register
+def _(event: Inherited) -> str:
+    return f"由 {event.from_borrower} 变更为 {event.borrower}，{'继续贴息' if event.subsidised else '停止贴息'}"
 
 
 @event_note.register
