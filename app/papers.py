@@ -130,7 +130,7 @@ def _person(actor: str) -> str:
 
 
 def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first: date, last: date) -> LoanSheet:
-    moved = sorted([*_interest_lines(life), *_money_lines(life)], key=lambda line: line[0])
+    moved = sorted([*interest_lines(life), *_money_lines(life)], key=lambda line: line[0])
     opening = sum(principal for day, _, principal, *_ in moved if day < first)
     balance, lines = opening, []
     for day, kind, principal, interest, days, product in moved:
@@ -177,7 +177,8 @@ def _money_lines(life: Life) -> Iterator[Line]:
                 continue
 
 
-def _interest_lines(life: Life) -> Iterator[Line]:
+def interest_lines(life: Life) -> Iterator[Line]:
+    """Yield what was charged as a statement prints it: day, kind, principal, interest, days and 积数 (fen · days)."""
     for charge in life.charges:
         if charge.whole_units:
             days, product = _product(life, charge)
@@ -187,9 +188,11 @@ def _interest_lines(life: Life) -> Iterator[Line]:
 
 
 def _product(life: Life, charge: Charge) -> tuple[int, int]:
-    """Return a charge's days and 积数 (fen · days) from its streams."""
+    """Return a charge's days, as its day count counts them, and 积数 (fen · days) from its streams."""
+    read = life.terms.count_of(charge.kind).day_clock(life.terms.drawn_on)
     lines = [line for line in life.streams if line.kind is charge.kind]
-    return (charge.end - charge.start).days, sum(line.base_fen * line.days(charge.start, charge.end) for line in lines)
+    product = sum(line.base_fen * line.ticks(read, charge.start, charge.end) for line in lines)
+    return read(charge.end) - read(charge.start), product
 
 
 def _charged(life: Life, first: date, last: date) -> tuple[int, int]:

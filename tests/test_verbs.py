@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import date
+from fractions import Fraction
 
 import pytest
 from hypothesis import given
@@ -11,8 +12,11 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from test_replay_laws import begin_on, close, drawn, enter, failing
 
+from app import papers
+from app.web.queries.loan import loan_sheet
 from ledger.books import Book
 from ledger.calendar import DAY, add_months
+from ledger.money import PPB, round_half_up
 from loans import servicing
 from loans.apportionment import Owed, apportion
 from loans.booking import Booked
@@ -20,6 +24,7 @@ from loans.classification import RiskClass
 from loans.contract import Contract
 from loans.errors import EventRefused, EventReused
 from loans.events import Prepayment, Repaid, Restructured
+from loans.queries import horizon_now, lives
 from loans.terms import (
     NEVER,
     QUARTERS,
@@ -162,6 +167,21 @@ def test_a_product_extends_as_often_as_its_rules_allow(session: Session, loan: C
     assert VERBS["extend"](session, loan, False) == []
     with pytest.raises(EventRefused, match="只能展期（含续贷） 1 次"):
         servicing.extend(session, [(loan, "again", TODAY, add_months(DRAWN, 20), 47_500_000)], "t")
+
+
+def test_page_and_paper_count_days_as_the_contract_does(session: Session, loan: Contract) -> None:
+    close(session, TODAY, date(2017, 5, 15))
+    sheet = loan_sheet(session, loan.book_id, loan.contract, date(2017, 5, 15))
+    assert sheet is not None
+    assert [(line.days, line.product_fen) for line in sheet.charges[:2]] == [
+        (30, 30 * 5_000_000),
+        (30, 30 * (5_000_000 - 408_425)),
+    ]
+    life = lives(session, [loan.key], horizon_now(session))[loan.key]
+    printed = [(days, product) for _, kind, _, _, days, product in papers.interest_lines(life) if kind == "结息"]
+    assert printed == [(line.days, line.product_fen) for line in sheet.charges]
+    for line in sheet.charges:
+        assert round_half_up(Fraction(line.product_fen * 43_500_000, 360 * PPB)) == line.whole_fen
 
 
 def test_a_restructured_debt_is_laid_out_anew(session: Session, loan: Contract) -> None:

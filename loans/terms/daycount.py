@@ -35,6 +35,10 @@ class DayCount(StrEnum):
             return partial(_months_since, anchor)
         return _CLOCKS[self]
 
+    def day_clock(self, anchor: date) -> Callable[[date], int]:
+        """Return a clock whose ticks are the days that a paper prints: as counted, or real ones where a year's days differ."""
+        return date.toordinal if self is DayCount.ACT_ACT else self.clock(anchor)
+
     def ticks(self, start: date, end: date, anchor: date) -> int:
         """Return the ticks of `[start, end)`, of which a year has `year`."""
         read = self.clock(anchor)

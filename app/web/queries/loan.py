@@ -119,7 +119,7 @@ def loan_sheet(session: Session, book_id: int, contract: str, closed: date | Non
         contract=found, borrower=masked_name(person.name) if person else "—", borrower_kind=_kind_of(person),
         id_masked=person.id_masked if person else "—", standing=standing, days_past_due=late,
         classification=life_as_of(session, found, closed, Horizon(closed, closed)).classified(closed) if closed else None,
-        instalments=_instalments(session, key, standing), streams=streams, charges=_charges(session, key, streams),
+        instalments=_instalments(session, key, standing), streams=streams, charges=_charges(session, found, streams),
         events=_events(session, key),
     )  # fmt: skip
 
@@ -172,17 +172,18 @@ def _streams(session: Session, key: tuple[int, int]) -> tuple[Stream, ...]:
     return tuple(sorted(found, key=lambda stream: (order.index(stream.kind), stream.start)))
 
 
-def _charges(session: Session, key: tuple[int, int], streams: tuple[Stream, ...]) -> tuple[ChargeLine, ...]:
+def _charges(session: Session, contract: Contract, streams: tuple[Stream, ...]) -> tuple[ChargeLine, ...]:
     columns = ("kind", "start_date", "end_date", "due_date", "whole_fen", "gov_fen", "whole_units", "paid_fen")
-    rows = live_rows(session, "charge", columns, [key])
+    rows = live_rows(session, "charge", columns, [contract.key])
     made = []
     for row in sorted(rows, key=lambda row: (row.due_date, row.kind)):
         mine = [line for line in streams if line.kind == row.kind]
+        read = contract.terms.count_of(StreamKind(row.kind)).day_clock(contract.terms.drawn_on)
         made.append(
             ChargeLine(
                 kind=StreamKind(row.kind), first=row.start_date, last=row.end_date - DAY, due=row.due_date,
-                days=(row.end_date - row.start_date).days,
-                product_fen=sum(line.base_fen * line.days(row.start_date, row.end_date) for line in mine),
+                days=read(row.end_date) - read(row.start_date),
+                product_fen=sum(line.base_fen * line.ticks(read, row.start_date, row.end_date) for line in mine),
                 whole_fen=row.whole_fen, gov_fen=row.gov_fen, paid_fen=row.paid_fen, brought_in=not row.whole_units,
             )
         )  # fmt: skip
