@@ -18,7 +18,8 @@ What it follows, in its own words:
 - up to 90 days past due it settles interest first, later principal first; what is left prepays principal from the last
   instalment back; when it could clear the loan, the interest up to the day before is billed and settled before principal;
 - more than 90 days past due at a close, the loan stops accruing; when nothing due is left it accrues again;
-- an extension moves the maturity and begins a new rate; overdue principal is not overdue any more from that day;
+- an extension moves the maturity and begins a new rate; overdue principal is not overdue any more from that day; a new plan has
+  dates after its day, and those that were ahead and only rolled over it;
 - a contract with dates of its own has its interest billed the night before each, a deferred one's with the next that is not;
 - an equal instalment is the payment for which the last balance, linear in it, comes out as nothing; it is made anew when the
   rate, a grace, a drawing, or a prepayment that keeps the term changes what lies ahead;
@@ -356,11 +357,11 @@ class Oracle:
         """Return the instalments of what is owed after a day."""
         terms, last = self.terms, last_day(self.terms)
         rolls = terms.rolling
-        dates = []
+        dates, planned = [], {part.nominal for part in self.parts if part.due > day}
         for nominal in dates_of(terms, last):
             moves = nominal == terms.maturity or not rolls.last_only
             due = self.roll(nominal) if moves and rolls.convention is not Convention.SAME else nominal
-            if due > day and nominal > terms.drawn_on:
+            if due > day and nominal > terms.drawn_on and (nominal > day or nominal in planned):
                 dates.append((nominal, due, nominal if rolls.calculates_nominal else due))
         since = min(day, dates[0][2])
         run_up = sum((whole for d, whole, _ in self.unbilled[CONTRACT] if d < since), Fraction(0))
