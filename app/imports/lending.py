@@ -21,6 +21,7 @@ from loans.contract import Contract
 from loans.errors import EventRefused, UnknownLoan
 from loans.events import CostAdvanced, Disbursed, LoanEvent, Prepayment, Refunded, Repaid, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
+from registry.identity import birth_date
 from registry.reference import county_code
 
 PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER}
@@ -64,6 +65,7 @@ def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             disbursement.Application(
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
+                born_on=birth_date(r["证件号码"]),
             )
             for r, book in rows
         ]  # fmt: skip
