@@ -13,14 +13,17 @@ from ledger.business_day import business_date
 from ledger.posting import take_sequence
 from loans.booking import Booked, book_events
 from loans.contract import Contract, terms_to_json
-from loans.errors import CapExceeded, DuplicateContract, EventRefused, NotEligible
+from loans.errors import DuplicateContract, EventRefused, NotEligible
 from loans.events import Disbursed, LoanEvent, TakenOver
+from loans.policy.eligibility import EACH_DRAWING, Facts, Finding
+from loans.policy.eligibility import check as check_rules
+from loans.policy.parameters import nationwide, policy_on
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
 from loans.tables import loan
 from loans.terms import Floating, LoanTerms
 from registry import households
-from registry.households import Home
+from registry.households import Enrolment, Home
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +40,7 @@ class Application:
     drawn_on: date
     maturity: date
     purpose: str = ""
+    born_on: date | None = None  # of a person, for rules of age; never stored
     first_fen: int | None = None  # what is drawn of it at first (分次放款); none: all
     renews: str | None = None  # the contract that it repays (无还本续贷)
     floating: Floating | None = None  # what its rate follows (浮动利率); none: it is fixed
@@ -79,11 +83,11 @@ def disburse(
     """Make loans, all of a batch or none; those already made under the same contract and terms stay as they are.
 
     Raises:
-        BadTerms, UnknownProduct: terms outside the product.
+        BadTerms: terms that no loan can have.
+        UnknownProduct: no such product on that day.
         DuplicateContract: a contract number belongs to another loan.
         EventRefused: a product for households without one, or one for enterprises with one.
-        NotEligible: a household may not borrow on that date.
-        CapExceeded: a household's loans of the product, over all its borrowers and banks, would exceed the cap.
+        NotEligible: the policy of the day does not allow it; every rule that fails is named.
         and what the checks raise.
     """
     business_date(session)
@@ -96,7 +100,6 @@ def disburse(
             raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
     households.lock(session, sorted({home for a in fresh if (home := a.home)}))
     _require_eligible(session, fresh)
-    _require_under_cap(session, fresh)
     for check in checks:
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
     _store(session, contracts, fresh)
@@ -124,21 +127,21 @@ def draw_more(
     Raises:
         EventRefused: more than the contract, or a loan that is due, non-accrual or written off.
         EventReused: the reference names another event.
-        NotEligible, CapExceeded: the household may not borrow any more.
+        NotEligible: the household may not borrow any more.
         and what the checks raise.
     """
     known = events_referenced(session, [(contract.book_id, event.reference)])
     part = Application(
         book=book, contract=contract.contract, product=contract.product, household=contract.household,
-        borrower=contract.borrower, fen=event.fen, rate_ppb=int(contract.terms.rates[0].rate_ppb), drawn_on=event.value_date,
+        borrower=contract.borrower, fen=event.fen, rate_ppb=int(contract.terms.rates[0].rate_ppb),
+        drawn_on=contract.terms.drawn_on,  # its contract's policy is that of its first day
         maturity=contract.terms.maturity, purpose=contract.purpose,
     )  # fmt: skip
     if not known:
         if event.fen <= 0:
             raise EventRefused(contract.contract, "金额必须大于零")
         households.lock(session, [part.home] if part.home else [])
-        _require_eligible(session, [part])
-        _require_under_cap(session, [part])
+        _require_eligible(session, [part], EACH_DRAWING)
         for check in checks:
             check.admit(session, [part])
     return book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
@@ -188,26 +191,38 @@ def _new_contracts(
     return fresh, contracts
 
 
-def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:
-    by_day: dict[date, set[Home]] = {}
-    for a in fresh:
+def explain(session: Session, applications: Sequence[Application]) -> list[list[Finding]]:
+    """Return, for each application in turn, every rule of its day's policy with what was found (准入检查).
+
+    A household's balance in a product counts all its borrowers and banks, and the batch's loans before this one. An
+    extended loan is one loan: it counts once.
+    """
+    enrolled: dict[date, dict[Home, Enrolment]] = {}
+    held: dict[str, dict[Home, int]] = {}
+    found = []
+    for a in applications:
+        if a.drawn_on not in enrolled:
+            homes = {one.home for one in applications if one.home and one.drawn_on == a.drawn_on}
+            enrolled[a.drawn_on] = households.enrolments(session, sorted(homes), a.drawn_on)
+        if a.product not in held:
+            held[a.product] = _held(
+                session, {one.home for one in applications if one.home and one.product == a.product}, a.product
+            )
+        before = held[a.product].get(a.home, 0) if a.home else 0
+        facts = Facts(
+            day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before, rate_ppb=a.rate_ppb, purpose=a.purpose,
+            enrolment=enrolled[a.drawn_on].get(a.home) if a.home else None, born_on=a.born_on,
+        )  # fmt: skip
+        found.append(check_rules(facts, policy_on(nationwide(), a.product, a.book.county, a.book.bank, a.drawn_on)))
         if a.home:
-            by_day.setdefault(a.drawn_on, set()).add(a.home)
-    for day, homes in sorted(by_day.items()):
-        against = households.reasons_against_lending(session, sorted(homes), day)
-        for (_, number), reasons in sorted(against.items()):
-            raise NotEligible(number, reasons)
+            held[a.product][a.home] = before + a.fen
+    return found
 
 
-def _require_under_cap(session: Session, fresh: Sequence[Application]) -> None:
-    for code in sorted({a.product for a in fresh if a.home}):
-        mine = [(a.home, a) for a in fresh if a.product == code and a.home]
-        held = _held(session, {home for home, _ in mine}, code)
-        for home, a in mine:
-            cap = product_on(code, a.drawn_on).cap_fen
-            if held.get(home, 0) + a.fen > cap:
-                raise CapExceeded(home[1], product_name(code), held.get(home, 0), a.fen, cap)
-            held[home] = held.get(home, 0) + a.fen
+def _require_eligible(session: Session, fresh: Sequence[Application], rules: Collection[str] | None = None) -> None:
+    for a, findings in zip(fresh, explain(session, fresh), strict=True):
+        if failed := [one.sentence for one in findings if not one.ok and (rules is None or one.rule in rules)]:
+            raise NotEligible(a.contract, a.household, failed)
 
 
 def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, int]:

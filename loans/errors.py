@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from datetime import date
 
-from ledger.money import yuan
-
 
 class LoanError(Exception):
     """The base of every refusal of the loan package."""
@@ -58,22 +56,13 @@ class DuplicateContract(LoanError):
         super().__init__(f"借据号 {contract} 已被另一笔贷款使用")
 
 
-class CapExceeded(LoanError):
-    """A household's loans of one product would exceed the cap over all its borrowers."""
-
-    def __init__(self, household: str, product: str, held_fen: int, asked_fen: int, cap_fen: int) -> None:
-        self.household, self.product = household, product
-        super().__init__(
-            f"户 {household}：{product} 余额 {yuan(held_fen)} 元，本次 {yuan(asked_fen)} 元，超过每户上限 {yuan(cap_fen)} 元"
-        )
-
-
 class NotEligible(LoanError):
-    """A household that may not borrow on that date, with every rule that says so."""
+    """A loan that policy does not allow, with every rule that says so: its source, the value found and the limit."""
 
-    def __init__(self, household: str, reasons: list[str]) -> None:
-        self.household, self.reasons = household, reasons
-        super().__init__(f"户 {household} 不符合条件：" + "；".join(reasons))
+    def __init__(self, contract: str, household: str | None, reasons: Sequence[str]) -> None:
+        self.contract, self.household, self.reasons = contract, household, list(reasons)
+        who = f"（户 {household}）" if household else ""
+        super().__init__(f"借据 {contract}{who}不符合贷款条件：" + "；".join(reasons))
 
 
 class EventRefused(LoanError):

@@ -7,7 +7,6 @@ from functools import cache
 from pathlib import Path
 
 from ledger.calendar import add_months
-from ledger.money import percent, yuan
 from loans.errors import BadTerms, UnknownProduct
 from loans.terms import QUARTERS, CompoundBase, Cycle, Floating, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
 
@@ -22,7 +21,7 @@ class SubsidyRule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """What a product allows; a contract's terms are made within it."""
+    """How a product's contracts are made; who may borrow how much, how long and how dear is policy."""
 
     code: str
     name: str
@@ -31,10 +30,7 @@ class Product:
     small_loan: bool
     method: Method
     principal: Cycle | None
-    max_months: int
     grace_months: int
-    cap_fen: int
-    max_rate_ppb: int
     subsidy: tuple[SubsidyRule, ...]
     subsidised_when_extended: bool
     max_extensions: int | None
@@ -45,19 +41,13 @@ class Product:
     def terms(
         self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date, floating: Floating | None = None
     ) -> LoanTerms:
-        """Return a contract's terms.
+        """Return a contract's terms; whether they may be agreed is for the policy of the day (`loans.policy`).
 
         Raises:
-            BadTerms: amount, term or rate outside the product.
+            BadTerms: terms that no loan can have, or a floating rate where the product's is fixed.
         """
         if floating and not self.floats:
             raise BadTerms(f"{self.name}在合同期内利率固定")
-        if principal_fen > self.cap_fen:
-            raise BadTerms(f"金额 {yuan(principal_fen)} 元超过{self.name}上限 {yuan(self.cap_fen)} 元")
-        if maturity > add_months(drawn_on, self.max_months):
-            raise BadTerms(f"期限超过{self.name}最长 {self.max_months} 个月")
-        if rate_ppb > self.max_rate_ppb:
-            raise BadTerms(f"年利率 {percent(rate_ppb)} 超过{self.name}上限 {percent(self.max_rate_ppb)}")
         return LoanTerms(
             product=self.code,
             principal_fen=principal_fen,
@@ -105,8 +95,8 @@ def products() -> tuple[Product, ...]:
                 Product(
                     code=row["code"], name=row["name"], valid_from=row["valid_from"], borrower=row["borrower"],
                     small_loan=row["small_loan"], method=Method(row["method"]),
-                    principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None, max_months=row["max_months"],
-                    grace_months=row.get("grace_months", 0), cap_fen=row["cap_fen"], max_rate_ppb=row["max_rate_ppb"],
+                    principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
+                    grace_months=row.get("grace_months", 0),
                     subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
                     subsidised_when_extended=row["subsidised_when_extended"], max_extensions=row.get("max_extensions"),
                     floats=row.get("floats", False),

@@ -26,6 +26,8 @@ from loans.events import (
     WrittenOff,
     prolongations,
 )
+from loans.policy.eligibility import enrolled
+from loans.policy.parameters import nationwide, policy_on
 from loans.products import product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.terms import GraceKind
@@ -233,8 +235,10 @@ def inherit(
         raise EventRefused(contract.contract, "已还清或已核销的贷款不能变更借款人")
     if subsidised:
         home = (heir.county, heir.household or "")
-        for (_, number), reasons in households.reasons_against_lending(session, [home], day).items():
-            raise NotEligible(number or heir.code, reasons)
+        enrolment = households.enrolments(session, [home], day).get(home)
+        policy = policy_on(nationwide(), contract.product, contract.county, None, contract.terms.drawn_on)
+        if failed := [one.sentence for one in enrolled(day, enrolment, policy) if not one.ok]:
+            raise NotEligible(contract.contract, heir.household, failed)
     event = Inherited(
         reference=reference, value_date=day, borrower=heir.code, household=heir.household, from_borrower=contract.borrower,
         from_household=contract.household, subsidised=subsidised,

@@ -1,6 +1,6 @@
-"""Households (建档立卡户) and their borrowers: enrolment, lookup, and whether a household may borrow on a date."""
+"""Households (建档立卡户) and their borrowers: enrolment and lookup."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 
@@ -11,7 +11,7 @@ from ledger import audit
 from ledger.business_day import business_date_from
 from registry.cipher import Cipher
 from registry.errors import BorrowerConflict, HouseholdConflict, HouseholdInUse
-from registry.identity import masked_id
+from registry.identity import birth_date, masked_id
 from registry.tables import borrower, household, standard
 
 Home = tuple[str, str]
@@ -44,6 +44,15 @@ class Borrower:
     household: str | None
     name: str
     id_masked: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Enrolment:
+    """How a household stands in the register: since when, by which standard, and whether it may borrow (domain.md 1.1)."""
+
+    registered_on: date
+    standard_name: str
+    eligible: bool
 
 
 def enrol(session: Session, cipher: Cipher, households: Sequence[Household], actor: str) -> list[Household]:
@@ -153,6 +162,12 @@ def add_borrowers(
     return {number: stored[mark] for number, mark in marks.items()}
 
 
+def born_on(session: Session, cipher: Cipher, county: str, code: str) -> date | None:
+    """Return a borrower's birth date, opened from the sealed ID and kept nowhere; none for an enterprise."""
+    sealed = session.scalar(select(borrower.c.id_sealed).where(borrower.c.county == county, borrower.c.code == code))
+    return birth_date(cipher.open(sealed)) if sealed is not None else None
+
+
 def release_borrower(session: Session, county: str, code: str) -> None:
     """Let go of the ID and household of a borrower whose loans never were, so that a corrected roster may name them anew."""
     session.execute(
@@ -190,33 +205,26 @@ def lock(session: Session, homes: Collection[Home]) -> None:
     )
 
 
-def reasons_against_lending(session: Session, homes: Collection[Home], day: date) -> Mapping[Home, list[str]]:
-    """Return, for households that may not borrow on a day, every rule against it (domain.md 1.1)."""
+def enrolments(session: Session, homes: Collection[Home], day: date) -> dict[Home, Enrolment]:
+    """Return how households are registered, under the standards of a day; one that is not in the register is left out."""
     standards = {}
     for row in session.execute(select(standard).where(standard.c.valid_from <= day).order_by(standard.c.valid_from)):
         standards[row.code] = row
-    registered = {
-        (row.county, row.number): row
-        for row in session.execute(
-            text(f"SELECT h.county, h.number, h.registered_on, h.standard FROM registry.household h JOIN {_PAIRS} "
-                 "USING (county, number)"),
-            _arrays(homes),
+    rows = session.execute(
+        text(
+            f"SELECT h.county, h.number, h.registered_on, h.standard "
+            f"FROM registry.household h JOIN {_PAIRS} USING (county, number)"
+        ),
+        _arrays(homes),
+    )
+    found = {}
+    for county, number, registered_on, code in rows:
+        rule = standards.get(code)
+        found[(county, number)] = Enrolment(
+            registered_on=registered_on,
+            standard_name=rule.name if rule else f"{day} 尚无的标准",
+            eligible=bool(rule and rule.credit_eligible),
         )
-    }  # fmt: skip
-    found: dict[Home, list[str]] = {}
-    for home in homes:
-        reasons = []
-        stored = registered.get(home)
-        if stored is None:
-            reasons.append("不在建档立卡系统中")
-        else:
-            if stored.registered_on > day:
-                reasons.append(f"识别日期 {stored.registered_on} 晚于放款日 {day}")
-            rule = standards.get(stored.standard)
-            if rule is None or not rule.credit_eligible:
-                reasons.append("只有国家建档立卡户可以享受扶贫小额信贷，市定标准户不可以")
-        if reasons:
-            found[home] = reasons
     return found
 
 

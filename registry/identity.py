@@ -30,12 +30,24 @@ def checked_id(number: str) -> str:
     if not re.fullmatch(r"[0-9]{17}[0-9X]", normal):
         raise BadIdentity(masked_id(normal), "身份证号应为 18 位")
     try:
-        date(int(normal[6:10]), int(normal[10:12]), int(normal[12:14]))
+        _birthday(normal)
     except ValueError:
         raise BadIdentity(masked_id(normal), "身份证号中的出生日期不存在") from None
     if id_check_digit(normal[:17]) != normal[17]:
         raise BadIdentity(masked_id(normal), "身份证号校验位不正确")
     return normal
+
+
+def birth_date(number: str) -> date | None:
+    """Return the birth date within a resident ID; none for any other number, such as a social credit code."""
+    try:
+        return _birthday(checked_id(number))
+    except BadIdentity:
+        return None
+
+
+def _birthday(number: str) -> date:
+    return date(int(number[6:10]), int(number[10:12]), int(number[12:14]))
 
 
 def uscc_check_digit(first_seventeen: str) -> str:

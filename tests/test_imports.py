@@ -548,16 +548,23 @@ def test_a_dry_run_writes_nothing_not_even_good_rows(still: Town) -> None:
 def test_the_cap_holds_over_two_borrowers_of_one_household(still: Town) -> None:
     rows = [lent("C1", 2, "30000"), lent("C2", 2, "30000", 证件号码=person(77), 借款人="王二"), lent("C3", 3)]
     still.refuses(
-        "loans", rows, (3, "整行", "", "户 H2：扶贫小额信贷 余额 30,000.00 元，本次 30,000.00 元，超过每户上限 50,000.00 元")
+        "loans",
+        rows,
+        (
+            3,
+            "整行",
+            "",
+            "（户 H2）不符合贷款条件：余额上限：余额 30,000.00 元，本次 30,000.00 元，要求合计不超过 50,000.00 元（国开办发〔2014〕78号）",
+        ),
     )
-    still.refuses("loans", [lent("C1", 2, "50000.01")], (2, "整行", "", "超过扶贫小额信贷上限 50,000.00 元"))
+    still.refuses("loans", [lent("C1", 2, "50000.01")], (2, "整行", "", "本次 50,000.01 元，要求合计不超过 50,000.00 元"))
 
 
 def test_households_that_may_not_borrow_are_refused(still: Town) -> None:
     rows = [lent("C1", 9), lent("C2", 99), lent("C3", 2, 放款日期="2015-11-30", 到期日期="2016-11-30")]
     still.refuses(
-        "loans", rows, (2, "整行", "", "市定标准户不可以"), (3, "整行", "", "户 H99 不符合条件：不在建档立卡系统中"),
-        (4, "整行", "", "晚于放款日 2015-11-30"),
+        "loans", rows, (2, "整行", "", "要求国家建档立卡标准"), (3, "整行", "", "（户 H99）不符合贷款条件：建档立卡：不在建档立卡系统中"),
+        (4, "整行", "", "要求不晚于 2015-11-30"),
     )  # fmt: skip
 
 

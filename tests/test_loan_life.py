@@ -26,7 +26,6 @@ from loans import disbursement, relending, servicing
 from loans.booking import book_events
 from loans.contract import Contract, terms_to_json
 from loans.errors import (
-    CapExceeded,
     CloseUnderWay,
     DuplicateContract,
     EventRefused,
@@ -435,9 +434,11 @@ def test_the_cap_holds_over_all_borrowers_of_a_household(session: Session, lendi
     checks = wiring.disbursement_checks()
     assert len(disbursement.disburse(session, [application(lb, "A1", "001")], "t", checks)) == 1
     assert disbursement.disburse(session, [application(lb, "A1", "001")], "t", checks) == [], "the same roster again"
-    with pytest.raises(CapExceeded, match="30,000"):
+    with pytest.raises(
+        NotEligible, match=r"余额 30,000\.00 元，本次 30,000\.00 元，要求合计不超过 50,000\.00 元（国开办发〔2014〕78号）"
+    ):
         disbursement.disburse(session, [application(lb, "A2", "001")], "t", checks)
-    with pytest.raises(CapExceeded):
+    with pytest.raises(NotEligible, match=r"余额 30,000\.00 元，本次 30,000\.00 元"):
         disbursement.disburse(session, [application(lb, "B1", "002"), application(lb, "B2", "002")], "t", checks)
     with pytest.raises(DuplicateContract):
         disbursement.disburse(session, [application(lb, "A1", "002", 2_000_000)], "t", checks)
@@ -445,7 +446,11 @@ def test_the_cap_holds_over_all_borrowers_of_a_household(session: Session, lendi
 
 def test_only_households_of_the_national_register_may_borrow(session: Session, lending: dict[str, Book]) -> None:
     lb = lending["LB"]
-    for home, reason in (("003", "市定标准户不可以"), ("004", "晚于放款日"), ("999", "不在建档立卡系统中")):
+    for home, reason in (
+        ("003", "识别标准：.*，要求国家建档立卡标准"),
+        ("004", "识别日期 2017-06-01，要求不晚于 2017-01-01"),
+        ("999", "不在建档立卡系统中"),
+    ):
         with pytest.raises(NotEligible, match=reason):
             disbursement.disburse(session, [application(lb, "X", home)], "t")
 

@@ -24,6 +24,7 @@ from loans.events import CostAdvanced, Disbursed, Inherited, LoanEvent, Prepayme
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
 from loans.terms import Cycle, Floating, Reset
 from loans.terms.rates import months_of
+from registry.identity import birth_date
 from registry.reference import county_code
 
 PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER}
@@ -68,6 +69,7 @@ def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
                 first_fen=r["首次放款(元)"], floating=_floating(r),
+                born_on=birth_date(r["证件号码"]),
             )
             for r, book in rows
         ]  # fmt: skip
@@ -128,7 +130,7 @@ def renewals(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
         application = disbursement.Application(
             book=look.book(r, BookKind.LOANS, day), contract=r["新借据号"], product=old.product, household=old.household,
             borrower=old.borrower, fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=day, maturity=r["到期日期"],
-            purpose=old.purpose,
+            purpose=old.purpose, born_on=registry.households.born_on(session, desk.cipher, old.county, old.borrower),
         )  # fmt: skip
         key = (old.book_id, f"{r['新借据号']}/renewal/settled")
         reference = free_references(session, [key])[key].removesuffix("/settled")
