@@ -5,9 +5,8 @@ import signal
 import socket
 import sys
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from datetime import date, datetime
+from contextlib import suppress
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -16,29 +15,26 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
+from app import cli_loan, cli_policy, opening, papers, wiring
 from app import migrate as migrations
-from app import opening, papers, wiring
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
+from app.entrance import BookOption, Day, Stopped, day_of, opened
 from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
-from app.screen import busy, err, out, print_checks, print_errors, print_loan, print_status, print_stories, say
-from app.settings import BadAddress, Settings
+from app.screen import busy, err, out, print_checks, print_errors, print_status, say
+from app.settings import BadAddress
 from app.status import as_json
 from app.status import status as status_of
 from app.wiring import System
 from ledger import interchange
 from ledger.books import book_named, books
-from ledger.business_day import business_date, peek
-from ledger.calendar import DAY
+from ledger.business_day import peek
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
-from loans.errors import SameNumber, UnknownLoan
-from loans.explanation import charged, run_up
-from loans.queries import contracts_numbered, horizon_now, life_as_of
 from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
@@ -49,12 +45,10 @@ app = typer.Typer(
 )  # fmt: skip
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
-loan_app = typer.Typer(help="Look at one loan (贷款).", no_args_is_help=True)
-app.add_typer(loan_app, name="loan")
+app.add_typer(cli_loan.app, name="loan")
+app.add_typer(cli_policy.app, name="policy")
 
-Day = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date such as 2017-10-17.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-BookOption = Annotated[str | None, typer.Option("--book", help="A book's code; all books if left out.")]
 
 
 class ExportFormat(StrEnum):
@@ -74,10 +68,6 @@ _WRITERS = {
     ExportFormat.BEANCOUNT: interchange.beancount,
     ExportFormat.CSV: interchange.rows,
 }
-
-
-class Stopped(Exception):
-    """The operator pressed Ctrl-C, or a service manager ended the program."""
 
 
 class PortTaken(Exception):
@@ -124,38 +114,18 @@ def _refuse(sentence: str) -> NoReturn:
     sys.exit(1)
 
 
-@contextmanager
-def _system() -> Iterator[System]:
-    """Open the system for a command.
-
-    Raises:
-        Stopped: the operator pressed Ctrl-C; everything is closed by then.
-    """
-    try:
-        with ExitStack() as stack:
-            with busy("opening the books (启动)"):
-                opened = stack.enter_context(wiring.system(Settings()))
-            yield opened
-    except KeyboardInterrupt:
-        raise Stopped from None
-
-
-def _date(given: datetime | None) -> date | None:
-    return given.date() if given is not None else None
-
-
 @app.command()
 def demo(
     until: Day = None,
     serve: Annotated[bool, typer.Option("--serve/--no-serve", help="Show the staff page afterwards.")] = True,
 ) -> None:
     """Run the demo: Binzhou's figures through the front door, every night closed (演示)."""
-    with _system() as system:
+    with opened() as system:
         bar = Progress(TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), console=err)
         with bar:
             task = bar.add_task("nights closed (日终)", total=None)
             done = run_demo(
-                system, _date(until) or LAST,
+                system, day_of(until) or LAST,
                 lambda day, nights, whole: bar.update(task, completed=nights, total=whole, description=f"closed {day}"),
             )  # fmt: skip
         if done.nights:
@@ -172,17 +142,17 @@ def demo(
 def begin(plan: Annotated[Path, typer.Argument(help="A TOML file that names the first day, banks and counties.")]) -> None:
     """Begin the books of a plan, or open what is new in it (启用)."""
     wanted = opening.read_plan(plan)
-    with _system() as system, unit_of_work(system.engine) as session:
-        opened = opening.open_books(session, wanted)
+    with opened() as system, unit_of_work(system.engine) as session:
+        count = opening.open_books(session, wanted)
         today = peek(session)
-    say(f"opened {opened} books (账套); the business date is {today} (营业日)")
+    say(f"opened {count} books (账套); the business date is {today} (营业日)")
 
 
 @app.command()
 def status(as_of: Day = None, as_json_: AsJson = False) -> None:
     """Show the funds, loans and relending as of a date (概况)."""
-    with _system() as system, unit_of_work(system.engine) as session:
-        found = status_of(session, _date(as_of))
+    with opened() as system, unit_of_work(system.engine) as session:
+        found = status_of(session, day_of(as_of))
         if as_json_:
             out.print_json(json.dumps(as_json(found), ensure_ascii=False))
         else:
@@ -192,8 +162,8 @@ def status(as_of: Day = None, as_json_: AsJson = False) -> None:
 @app.command()
 def close(through: Day = None) -> None:
     """Close the open business day, or every day up to a date (日终)."""
-    with _system() as system:
-        last = _date(through) or next_to_close(system.engine)
+    with opened() as system:
+        last = day_of(through) or next_to_close(system.engine)
         first = next_to_close(system.engine)
         if last < first:
             say(f"{last} is closed already (已日终); nothing was changed.")
@@ -213,7 +183,7 @@ def verify(
     all_: Annotated[bool, typer.Option("--all", help="Print the checks that hold, too.")] = False,
 ) -> None:
     """Re-derive every tie from events and journal (核对); exit 1 on the first fen."""
-    with _system() as system, busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
+    with opened() as system, busy("checking every tie (核对)"), unit_of_work(system.engine) as session:
         checks = list(wiring.verify(session))
     bad = [check for check in checks if not check.ok]
     if as_json_:
@@ -235,7 +205,7 @@ def export(
     output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; standard output if left out.")] = None,
 ) -> None:
     """Write the journal for another program (导出)."""
-    with _system() as system, unit_of_work(system.engine) as session:
+    with opened() as system, unit_of_work(system.engine) as session:
         chosen = books(session) if book is None else [book_named(session, BookCode(book))]
         writer = _WRITERS[format_]
         if output is None:
@@ -257,7 +227,7 @@ def statement(
     """Write a bank's loan statement as PDF (贷款对账单)."""
     if from_ > to:
         raise typer.BadParameter("--from lies after --to (起始日晚于截止日)")
-    with _system() as system:
+    with opened() as system:
         with busy("writing the statement (对账单)"):
             path = papers.write_statement(system, bank, from_.date(), to.date(), output)
         say(f"wrote {path}")
@@ -270,48 +240,28 @@ def voucher(
     output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
 ) -> None:
     """Print a voucher as PDF (记账凭证)."""
-    with _system() as system:
+    with opened() as system:
         say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
-
-
-@loan_app.command("show")
-def loan_show(
-    contract: Annotated[str, typer.Argument(help="The contract's number (借据号).")],
-    book: BookOption = None,
-    as_of: Day = None,
-    explain: Annotated[bool, typer.Option("--explain", help="Show how each fen of interest came about (利息说明).")] = False,
-) -> None:
-    """Show a loan as of the close of a day (贷款查询)."""
-    with _system() as system, unit_of_work(system.engine) as session:
-        only = [book_named(session, BookCode(book)).id] if book else None
-        found = contracts_numbered(session, [contract], only)
-        if len(found) != 1:
-            raise UnknownLoan(contract) if not found else SameNumber(contract, [one.book for one in found])
-        day = _date(as_of) or business_date(session)
-        life = life_as_of(session, found[0], day, horizon_now(session))
-        print_loan(found[0], life, day)
-        if explain:
-            print_stories([*charged(life), *run_up(life, day + DAY)])
 
 
 @app.command()
 def serve(port: Annotated[int, typer.Option(help="The port on 127.0.0.1.", min=1, max=65535)] = 8000) -> None:
     """Show the staff's pages on 127.0.0.1 (工作台)."""
-    with _system() as system:
+    with opened() as system:
         _serve(system, port)
 
 
 @app.command()
 def migrate() -> None:
     """Bring the database to this program's schema (升级数据库)."""
-    with _system():
+    with opened():
         say(f"the schema is at {migrations.newest()}")
 
 
 @import_app.command("undo")
 def import_undo(batch: Annotated[int, typer.Argument(min=1, max=MOST_BATCHES - 1, help="The batch's number.")]) -> None:
     """Undo an import batch as a whole (撤销导入)."""
-    with _system() as system:
+    with opened() as system:
         undone = undo_batch(system.engine, IMPORTERS, batch, Desk(system.cipher, system.settings.actor))
         say(f"undone: batch {batch} ({undone.kind}, {undone.file}, {undone.rows} rows)")
 
@@ -323,7 +273,7 @@ def _add_import(kind: str, title: str) -> None:
         dry_run: Annotated[bool, typer.Option("--dry-run", help="Check everything, write nothing.")] = False,
         accept_good_rows: Annotated[bool, typer.Option("--accept-good-rows", help="Take the good rows, leave the bad.")] = False,
     ) -> None:
-        with _system() as system:
+        with opened() as system:
             desk = Desk(system.cipher, system.settings.actor)
             with busy(f"importing {file.name} (导入)"):
                 outcome = import_file(

@@ -166,6 +166,8 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
         return one
     if one.repaid_on is not None or agreed_on > one.ends_on:
         raise RelendingRefused(one.number, "已还清或已逾期，不能展期")
+    if agreed_on < one.drawn_on:
+        raise RelendingRefused(one.number, f"展期不能早于借款日 {one.drawn_on}")
     if len(one.extensions) >= MOST_EXTENSIONS:
         raise RelendingRefused(one.number, f"展期不得超过 {MOST_EXTENSIONS} 次")
     longest = add_months(one.ends_on, _months(one.drawn_on, one.due_on))

@@ -1253,6 +1253,24 @@ def test_a_draw_is_extended_twice_on_one_day_and_once_by_the_same_file(town: Tow
     assert town.ask("SELECT count(*) FROM loans.draw_event WHERE kind = 'extended'") == [(2,)]
 
 
+def test_one_file_draws_and_extends_twice_on_one_day(town: Town) -> None:
+    town.take("relending", drawn("Z1"), *(drawn("Z1", 类型="展期", 到期日=due) for due in ("2017-07-01", "2017-10-01")))
+    assert town.ask("SELECT kind, count(*) FROM loans.draw_event GROUP BY kind ORDER BY 1") == [("drawn", 1), ("extended", 2)]
+    same = drawn("Z2")
+    town.refuses(
+        "relending",
+        [same, {**same, "金额(元)": "2"}],
+        (3, "县区、银行代码、借款编号、类型、借款日、到期日", "惠民县 HMRCB Z2 借入 2017-01-01 2017-04-01", "重复"),
+    )
+
+
+def test_a_draw_is_not_extended_before_it_was_drawn(town: Town) -> None:
+    town.close(date(2017, 1, 4))
+    town.take("relending", drawn("Z1", 借款日="2017-01-05", 到期日="2017-04-05"))
+    early = drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-07-05")
+    town.refuses("relending", [early], (2, "整行", "", "展期不能早于借款日 2017-01-05"))
+
+
 def test_one_bad_row_costs_a_few_tries_more(still: Town) -> None:
     tries = []
 

@@ -122,7 +122,7 @@ _ALL = (
         ),
     ),
     Importer(
-        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "借款日"),
+        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "类型", "借款日", "到期日"),
         apply=backing.relending, undo=backing.undo_relending,
         columns=(
             *_PLACE, Column("借款编号", code_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
