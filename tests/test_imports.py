@@ -150,12 +150,18 @@ def sample(kind: str) -> dict[str, object]:
     }[kind]  # fmt: skip
 
 
+def headings(rows: Rows) -> list[str]:
+    """Return the headings of a file of rows, in the order in which they first come."""
+    return list(dict.fromkeys(name for row in rows for name in row))
+
+
 def workbook(rows: Rows) -> Workbook:
     made = Workbook()
     sheet = made.worksheets[0]
-    sheet.append(list(rows[0]))
+    named = headings(rows)
+    sheet.append(named)
     for row in rows:
-        sheet.append(list(row.values()))
+        sheet.append([row.get(name, "") for name in named])
     return made
 
 
@@ -183,7 +189,7 @@ class Town:
         path = self.folder / f"{self.written:03}{suffix}"
         if suffix == ".csv":
             with path.open("w", encoding=encoding, newline="") as file:
-                writer = csv.DictWriter(file, list(rows[0]))
+                writer = csv.DictWriter(file, headings(rows))
                 writer.writeheader()
                 writer.writerows(rows)
         else:
