@@ -587,7 +587,7 @@ def test_loans_outside_their_product_are_refused(still: Town) -> None:
         lent("C4", 2, **{"年利率(%)": "40"}), lent("C5", 2, 产品="彩票贷"), lent("C6", 2, 县区="火星县"), lent("L1", 2),
     ]  # fmt: skip
     still.refuses(
-        "loans", rows, (2, "整行", "", "必须晚于起息日"), (3, "整行", "", "最长 36 个月"), (4, "整行", "", "4.76% 超过"),
+        "loans", rows, (2, "整行", "", "必须晚于起息日"), (3, "整行", "", "要求不超过 36 个月（国开办发〔2014〕78号）"), (4, "整行", "", "年利率：4.76%，要求不超过 4.75%（产品规定（推定，待核实））"),
         (5, "年利率(%)", "40", "0 到 36 之间的百分数"), (6, "产品", "彩票贷", "应为：富民生产贷、"),
         (7, "整行", "", "没有县区 火星县"), (8, "整行", "", "借据号 L1 已被另一笔贷款使用"),
     )  # fmt: skip
@@ -681,7 +681,7 @@ def test_a_renewal_settles_the_old_loan_and_the_household_holds_one(town: Town) 
         (2, "整行", "", "续贷金额不得超过原贷款余额 50,000.00 元"), (3, "整行", "", "没有借据 N"),
     )  # fmt: skip
     long = renewed("C2", "C9", **{**day, "到期日期": "2021-12-26"})
-    town.refuses("renewals", [long], (2, "整行", "", "期限超过扶贫小额信贷最长 36 个月"))
+    town.refuses("renewals", [long], (2, "整行", "", "期限：2017-12-26 至 2021-12-26，要求不超过 36 个月（银监发〔2017〕42号）"))
     assert town.ask(OWED) == [("C2", 5_000_000)], "a refused renewal repays nothing"
     town.take("renewals", renewed("C2", "C3", **day))
     assert town.ask(OWED) == [("C2", 0), ("C3", 5_000_000)]
