@@ -40,12 +40,13 @@ def renew(
     if known is not None:
         if known[0] != old.id or known[1].value_date != application.drawn_on:
             raise EventReused(reference)
-        return disburse(session, [replace(application, renews=old.contract)], actor)
+        return disburse(session, [replace(application, renews=old.contract)], actor, dry_run=dry_run)
     if application.home:
         households.lock(session, [application.home])
+    payment = _settlement(session, old, application, settled, actor)  # from here on the loan's book is held
     _require_renewable(session, old, application)
     with session.begin_nested() as step:
-        booked = servicing.repay(session, [(old, _settlement(session, old, application, settled, actor))], actor)
+        booked = servicing.repay(session, [(old, payment)], actor)
         booked += disburse(session, [replace(application, renews=old.contract)], actor)
         if dry_run:
             step.rollback()
@@ -67,7 +68,7 @@ def _require_renewable(session: Session, old: Contract, application: Application
 
 def _settlement(session: Session, old: Contract, application: Application, reference: str, actor: str) -> Repaid:
     """Return the payment that settles a loan on a day to the fen: what a larger one would not leave over."""
-    before = lives(session, [old.key], horizon_now(session))[old.key].standing
-    more = Repaid(reference=reference, value_date=application.drawn_on, fen=_MORE_THAN_OWED * before.principal_fen)
+    more = Repaid(reference=reference, value_date=application.drawn_on, fen=_MORE_THAN_OWED * int(old.terms.principal_fen))
     (tried,) = servicing.repay(session, [(old, more)], actor, dry_run=True)
+    before = lives(session, [old.key], horizon_now(session))[old.key].standing
     return replace(more, fen=more.fen - (tried.life.standing.excess_fen - before.excess_fen))
