@@ -5,7 +5,7 @@ is where the last balance is nothing, so one walk serves any day count, stub, gr
 With equal periods it is P·i·(1+i)ⁿ ÷ ((1+i)ⁿ − 1) (domain.md 4).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from math import gcd
 
 from loans.due_dates import DueDate
@@ -19,7 +19,7 @@ def instalment(
     units: tuple[Fen, Fen],
     rate: Ppb,
     whole: int,
-    weight: Callable[[int], int],
+    weights: Sequence[int],
     flat_base: Fen | None = None,
 ) -> tuple[Fen, Fen]:
     """Return the equal instalment in fen as (numerator, denominator).
@@ -30,7 +30,7 @@ def instalment(
         units: interest run up before the first date's days and not due, and government's part, in fen · ppb · ticks.
         rate: the rate from then on, ppb.
         whole: units that make one fen of interest: PPB × ticks of a year.
-        weight: what the date at an index weighs, in percent.
+        weights: what each of the dates weighs, in percent.
         flat_base: the principal on which interest runs whatever the balance; none: the balance.
     """
     p: Fen = balance * whole
@@ -39,7 +39,7 @@ def instalment(
     iq: Fen = 0
     gq: Fen = 0
     subsidised = any(on.capitalises for on in dates) and (bool(gp) or any(on.gov_factor for on in dates))
-    for index, on in enumerate(dates):
+    for index, (on, weight) in enumerate(zip(dates, weights, strict=True)):
         factor = rate * on.ticks if index else on.factor
         shared = 1 if subsidised or not isinstance(factor, int) else gcd(whole, factor)
         factor, grown = factor // shared if shared > 1 else factor, whole // shared
@@ -51,7 +51,7 @@ def instalment(
             ip, iq = ip * grown + flat_base * scale * factor, iq * grown
         p, q, scale = p * grown, q * grown, scale * grown
         if on.principal:
-            p, q = p + ip, q + iq + scale * weight(index)
+            p, q = p + ip, q + iq + scale * weight
         elif on.capitalises:
             p, q = p + ip - gp, q + iq - gq
         if on.interest:

@@ -13,12 +13,6 @@ from loans.life import Charge
 from loans.movements import Unpaid
 from loans.terms import Component, StreamKind
 
-KIND_OF = {
-    Component.INTEREST: StreamKind.CONTRACT,
-    Component.PENALTY: StreamKind.PENALTY,
-    Component.COMPOUND: StreamKind.COMPOUND,
-}
-
 
 class _Charges:
     """The charges of one kind, oldest first, and how far they are paid and aged."""
@@ -37,10 +31,13 @@ class _Charges:
         self.unpaid_fen += charge.unpaid_fen
         self._settle()
 
-    def age(self, day: date) -> None:
+    def age(self, day: date) -> bool:
+        """Let the close of a day pass; tell whether anything unpaid has aged with it."""
+        before = self.aged_fen
         while self.aged < len(self.made) and self.made[self.aged].due <= day:
             self.aged_fen += self._left(self.aged)
             self.aged += 1
+        return self.aged_fen != before
 
     def pay(self, fen: int) -> None:
         """Pay so much, which is not more than what is unpaid, the oldest first."""
@@ -75,7 +72,17 @@ class Debt:
         """Begin owing nothing."""
         self.cost_fen = 0
         self.aged = date.min  # the last day whose close has passed over the debt
-        self._charges = {kind: _Charges() for kind in StreamKind}
+        self._contract, self._penalty, self._compound = _Charges(), _Charges(), _Charges()
+        self._charges = {
+            StreamKind.CONTRACT: self._contract,
+            StreamKind.PENALTY: self._penalty,
+            StreamKind.COMPOUND: self._compound,
+        }
+        self._settled_by = {
+            Component.INTEREST: self._contract,
+            Component.PENALTY: self._penalty,
+            Component.COMPOUND: self._compound,
+        }
         self._order: list[tuple[StreamKind, int]] = []  # in which charges were made
         self._plan: list[Instalment] = []
         self._paid: list[int] = []
@@ -118,7 +125,7 @@ class Debt:
         dates = [mine.made[mine.first].due for mine in self._charges.values() if mine.aged_fen]
         if self._overdue:
             dates.append(next(self._plan[i].due for i in range(self._front, len(self._plan)) if self._late[i] and self._left(i)))
-        return min(dates, default=None)
+        return min(dates) if dates else None
 
     def in_arrears(self, day: date) -> bool:
         """Tell whether anything that was due by a day is unpaid."""
@@ -126,18 +133,16 @@ class Debt:
 
     def unpaid(self) -> Unpaid:
         """Return the borrower's charged and unpaid interest."""
-        mine = self._charges
         return Unpaid(
-            interest_fen=mine[StreamKind.CONTRACT].unpaid_fen,
-            penalty_fen=mine[StreamKind.PENALTY].unpaid_fen,
-            compound_fen=mine[StreamKind.COMPOUND].unpaid_fen,
+            interest_fen=self._contract.unpaid_fen,
+            penalty_fen=self._penalty.unpaid_fen,
+            compound_fen=self._compound.unpaid_fen,
         )
 
     def aged_interest_fen(self, *, with_penalty: bool) -> int:
         """Return the unpaid interest on which compound interest runs."""
-        mine = self._charges
-        found = mine[StreamKind.CONTRACT].aged_fen + mine[StreamKind.COMPOUND].aged_fen
-        return found + mine[StreamKind.PENALTY].aged_fen if with_penalty else found
+        found = self._contract.aged_fen + self._compound.aged_fen
+        return found + self._penalty.aged_fen if with_penalty else found
 
     def falling_due_on(self, day: date) -> list[Instalment]:
         """Return the instalments of a day with which interest is charged: still owed, or on dates of the contract's own."""
@@ -149,12 +154,14 @@ class Debt:
             if line.due == day and (line.charges or (self._left(index) and not self._late[index]))
         ]
 
-    def owed(self, component: Component, day: date) -> int:
-        """Return how much of a component a payment of a day can settle: every charge, principal due by that day."""
-        if component is Component.COST:
-            return self.cost_fen
-        if component is not Component.PRINCIPAL:
-            return self._charges[KIND_OF[component]].unpaid_fen
+    def owed(self, day: date) -> dict[Component, int]:
+        """Return how much of every component a payment of a day can settle: every charge, principal due by that day."""
+        found = {component: mine.unpaid_fen for component, mine in self._settled_by.items()}
+        found[Component.COST], found[Component.PRINCIPAL] = self.cost_fen, self._due_fen(day)
+        return found
+
+    def _due_fen(self, day: date) -> int:
+        """Return principal that is overdue or due by a day."""
         found = self._overdue
         for index in range(self._front, len(self._plan)):
             if self._plan[index].due > day and not self._late[index]:
@@ -184,11 +191,10 @@ class Debt:
         self._order.append((charge.kind, len(mine.made)))
         mine.add(charge)
 
-    def age(self, day: date) -> int:
-        """Let the close of a day pass: return the principal that becomes overdue with it."""
+    def age(self, day: date) -> tuple[int, bool]:
+        """Let the close of a day pass: return the principal that becomes overdue with it, and whether any interest does."""
         self.aged = day
-        for mine in self._charges.values():
-            mine.age(day)
+        bearing = [mine.age(day) for mine in self._charges.values()]
         fallen = 0
         for index in range(self._front, len(self._plan)):
             if self._plan[index].due > day:
@@ -198,7 +204,7 @@ class Debt:
                 fallen += self._left(index)
         self._undue -= fallen
         self._overdue += fallen
-        return fallen
+        return fallen, any(bearing)
 
     def capitalising(self, day: date) -> list[int]:
         """Return the indexes of instalments up to a day by which unpaid interest becomes principal, and has not yet."""
@@ -215,7 +221,7 @@ class Debt:
 
         What the next instalments were planned to bring back of it, and was not turned, they bring back no more.
         """
-        planned, contract = -self._left(index), self._charges[StreamKind.CONTRACT]
+        planned, contract = -self._left(index), self._contract
         turned = min(planned, contract.unpaid_fen) if accrues else 0
         contract.pay(turned)
         self._plan[index] = self._plan[index]._replace(fen=-turned)
@@ -236,7 +242,7 @@ class Debt:
             self.cost_fen -= fen
             return 0
         if component is not Component.PRINCIPAL:
-            self._charges[KIND_OF[component]].pay(fen)
+            self._settled_by[component].pay(fen)
             return 0
         before = self._overdue
         for index in range(self._front, len(self._plan)):

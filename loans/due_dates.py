@@ -100,9 +100,9 @@ def due_dates(terms: LoanTerms, start: date, after: date | None = None) -> list[
     interest = _interest(terms, after, end)
     principal = interest if terms.principal is None and terms.method in AMORTISING else _principal(terms, after, end)
     clock, before, found = Clock(terms), start, []
-    reading = clock.read(start)
+    rolls, reading = terms.rolling.convention is not Convention.SAME, clock.read(start)
     for day, pays_principal, pays_interest, capitalises in _marked(terms, after, last, principal, interest):
-        counted, due = _rolled(terms, day)
+        counted, due = _rolled(terms, day) if rolls else (day, day)
         read, reading = reading, clock.read(counted)
         ticks = clock.ticks(before, counted) if clock.free else reading - read
         factor = clock.rates[0] * ticks if not clock.changes else clock.factor(before, counted)
@@ -135,7 +135,7 @@ def _marked(
 def _rolled(terms: LoanTerms, nominal: date) -> tuple[date, date]:
     """Return up to where interest of a nominal date counts, and the day on which it is paid."""
     rolling = terms.rolling
-    if rolling.convention is Convention.SAME or (rolling.last_only and nominal != terms.maturity):
+    if rolling.last_only and nominal != terms.maturity:
         return nominal, nominal
     due = rolling.due(nominal)
     return nominal if rolling.calculates_nominal else due, due

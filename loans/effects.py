@@ -49,9 +49,9 @@ from loans.terms import (
 
 def apply(loan: Running, event: LoanEvent) -> None:
     """Let an event happen to a loan, in its turn; the reason why it can't is added to the loan's refusals."""
-    if isinstance(event, TakenOver) and loan.begun:
+    if loan.begun and isinstance(event, TakenOver):
         loan.refusals.append("已经放款")
-    elif not isinstance(event, Disbursed | TakenOver) and not loan.begun:
+    elif not loan.begun and not isinstance(event, Disbursed | TakenOver):
         loan.refusals.append("尚未放款")
     else:
         try:
@@ -112,7 +112,7 @@ def _take_over(event: TakenOver, loan: Running) -> None:
         lines.charge(event.charged_until)
     loan.exceptions[StreamKind.CONTRACT] = event.charged_until
     loan.movements.append(moved.LoanTakenOver(value_date=day, principal_fen=event.principal_fen, unpaid=loan.debt.unpaid()))
-    fallen = loan.debt.age(day - DAY)
+    fallen, _ = loan.debt.age(day - DAY)
     if fallen:
         loan.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=loan.state))
     if any(line.overdue and line.instalment.due > event.charged_until for line in loan.debt.instalments()):
@@ -218,7 +218,7 @@ def _repay(event: Repaid, loan: Running) -> None:
         loan.charge_overdue(day)
     late = oldest is not None and (day - oldest).days > NON_ACCRUAL_AFTER_DAYS
     order = loan.terms.late_order if late else loan.terms.early_order
-    paid, left = allocate(event.fen, {component: debt.owed(component, day) for component in Component}, order)
+    paid, left = allocate(event.fen, debt.owed(day), order)
     overdue_paid = sum(debt.pay(component, fen) for component, fen in paid.items() if fen)
     left, interest = _prepay_interest(loan, day, left, always=event.prepays is Prepayment.AHEAD)
     prepaid = loan.prepay(day, left, event.prepays)
@@ -248,7 +248,7 @@ def _prepay_interest(loan: Running, day: date, left: int, *, always: bool) -> tu
     if undue == 0 or left == 0 or (left < undue and not always):
         return left, 0
     loan.charge(StreamKind.CONTRACT, day, day, regular=False)
-    interest = min(left, loan.debt.owed(Component.INTEREST, day))
+    interest = min(left, loan.debt.unpaid().interest_fen)
     loan.debt.pay(Component.INTEREST, interest)
     return left - interest, interest
 

@@ -123,35 +123,40 @@ class StreamLines:
         return self.lines[-1].base_fen if self.lines and self.lines[-1].end is None else 0
 
     def run(self, start: date, base_fen: int, steps: Sequence[Segment], state: State) -> None:
-        """From a date on, let interest run on a base; `steps` are (from, rate, government's rate), the first at or before."""
+        """From a date on, let interest run on a base; `steps` are `loans.steps.Segment`s, the first from it or before."""
         if self._running == (base_fen, steps, state):
             return
-        if self.charged_until is not None and self.charged_until > start:
-            start = self.charged_until
+        charged = self.charged_until
+        if charged is not None and charged > start:
+            start = charged
         opened = []
         if base_fen:
-            ends = [*(step[0] for step in steps[1:]), None]
             opened = [
-                Stream(self.kind, base_fen, rate, gov, max(start, step_start), end, state)
-                for (step_start, rate, gov), end in zip(steps, ends, strict=True)
+                Stream(self.kind, base_fen, rate, gov, max(start, begins), end, state)
+                for begins, end, rate, gov in steps
                 if end is None or end > start
             ]
-        running = [line for line in self.lines[self._open :] if line.end is None or line.end > start]
-        if [line[:4] + line[5:] for line in running] != [line[:4] + line[5:] for line in opened]:  # all but the start
+        if base_fen != self.base_fen or not self._goes_on_as(opened, start):
             self.cut(start)
             self.lines += opened
         self._running = base_fen, steps, state
+
+    def _goes_on_as(self, opened: Sequence[Stream], start: date) -> bool:
+        """Tell whether what runs on from a date is what is to be opened: all but its start is the same."""
+        running = [line for line in self.lines[self._open :] if line.end is None or line.end > start]
+        return [line[:4] + line[5:] for line in running] == [line[:4] + line[5:] for line in opened]
 
     def cut(self, end: date) -> None:
         """End what runs on a date; what would begin then or later never began."""
         self._running = None
         while self.lines and self.lines[-1].start >= end:
             self.lines.pop()
-        self._open = min(self._open, len(self.lines))
-        for index in range(len(self.lines) - 1, self._open - 1, -1):
-            line = self.lines[index]
-            if line.end is None or line.end > end:
-                self.lines[index] = Stream(line.kind, line.base_fen, line.rate_ppb, line.gov_ppb, line.start, end, line.state)
+        if self._open >= len(self.lines):
+            self._open = len(self.lines)
+        else:
+            kind, base_fen, rate, gov, start, ends, state = self.lines[-1]  # only the last line can reach beyond an end
+            if ends is None or ends > end:
+                self.lines[-1] = Stream(kind, base_fen, rate, gov, start, end, state)
 
     def units(self, since: date, until: date) -> tuple[date, int, int]:
         """Return (first day, whole units, government's units) of the days `[since, until)`, none of them charged."""
@@ -169,9 +174,8 @@ class StreamLines:
     def charge(self, until: date) -> None:
         """Mark all days before a date as charged."""
         self.charged_until = until
-        while self._open < len(self.lines):
-            end = self.lines[self._open].end
-            if end is None or end > until:
+        for line in self.lines[self._open :]:
+            if line.end is None or line.end > until:
                 break
             self._open += 1
 

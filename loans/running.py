@@ -253,14 +253,13 @@ class Running:
         if self.state is State.WRITTEN_OFF or not self.begun:
             return
         self._capitalise(day)
-        bearing = self.debt.aged_interest_fen(with_penalty=True)
-        fallen = self.debt.age(day)
+        fallen, bears = self.debt.age(day)
         if fallen:
             self.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=self.state))
-        if fallen or self.debt.aged_interest_fen(with_penalty=True) != bearing:
+        if fallen or bears:
             self.run_on(day)
-        oldest = self.debt.oldest_due()
-        if oldest is None or self.state is not State.ACCRUING:
+        oldest = self.debt.oldest_due() if self.state is State.ACCRUING else None
+        if oldest is None:
             return
         if (day - oldest).days > NON_ACCRUAL_AFTER_DAYS:
             self._stop_accruing(day)

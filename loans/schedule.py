@@ -186,17 +186,18 @@ class _Walk:
         indexes = [index for index, on in enumerate(self.dates) if index >= first and on.principal]
         weights = {index: self.weight(self.at.lines + index + 1) for index in indexes}
         total = sum(weights.values())
-        parts = {index: self.part(balance * weight, total) for index, weight in weights.items()}
+        weighing = {weight: self.part(balance * weight, total) for weight in set(weights.values())}
+        parts = {index: weighing[weight] for index, weight in weights.items()}
         if rounding is not None and rounding.residue is Residue.FIRST:
             parts[first] += balance - sum(parts.values())
         return parts
 
     def instalment(self, index: int, balance: Fen, units: tuple[Fen, Fen], rate: Ppb) -> Fen:
         """Return the equal instalment of the dates from an index on, rounded."""
-        first, flat = self.at.lines + index + 1, self.terms.principal_fen if self.terms.flat else None
-        numerator, denominator = instalment(
-            self.dates[index:], balance, units, rate, self.whole, lambda ahead: self.weight(first + ahead), flat
-        )
+        dates, flat = self.dates[index:], self.terms.principal_fen if self.terms.flat else None
+        first = self.at.lines + index + 1
+        weights = [self.weight(number) for number in range(first, first + len(dates))]
+        numerator, denominator = instalment(dates, balance, units, rate, self.whole, weights, flat)
         return self.part(numerator, denominator)
 
     def interest(self, units: Fen) -> Fen:
@@ -211,7 +212,7 @@ class _Walk:
         """Return government's part of a line's interest in fen; it is rounded, and the borrower's is the difference."""
         if self.rounded is None:
             return Fraction(units) / self.whole
-        rounded = self.rounded(units)  # type: ignore[arg-type]
+        rounded = self.rounded(units) if units else 0  # type: ignore[arg-type]
         return min(interest, rounded)
 
     def part(self, numerator: Fen, denominator: Fen) -> Fen:
@@ -227,7 +228,10 @@ class _Walk:
 
     def weight(self, number: int) -> int:
         """Return what an instalment weighs, in percent."""
-        return next((step.percent for step in reversed(self.terms.steps) if step.from_number <= number), 100)
+        for step in reversed(self.terms.steps):
+            if step.from_number <= number:
+                return step.percent
+        return 100
 
 
 def _nudged(terms: LoanTerms, at: Position, lines: tuple[Line, ...]) -> tuple[Line, ...]:

@@ -1,16 +1,18 @@
-"""Rate steps (利率分段) as streams take them: (from, rate, government's rate), each kind of interest from the contract's own."""
+"""Rate steps (利率分段) as streams take them: stretches of one rate, for each kind of interest from the contract's own."""
 
 from datetime import date
 
 from loans.terms import GraceKind, LoanTerms, RateStep
 
-Segment = tuple[date, int, int]
-"""(from, rate in ppb, government's rate in ppb)."""
+Segment = tuple[date, date | None, int, int]
+"""(from, until: none, without end; rate in ppb, government's rate in ppb)."""
+
+_Step = tuple[date, int, int]
 
 
 def penalty_steps(terms: LoanTerms, percent: int) -> list[Segment]:
     """Return the steps at a percentage of the contract's rates, none of it government's."""
-    return [(step.start, int(step.rate_ppb) * percent // 100, 0) for step in terms.rates]
+    return _segments([(step.start, int(step.rate_ppb) * percent // 100, 0) for step in terms.rates])
 
 
 def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
@@ -26,7 +28,7 @@ def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
     for grace in terms.graces:
         if grace.kind is GraceKind.INTEREST_FREE:
             steps = _without(steps, grace.start, grace.end)
-    return steps
+    return _segments(steps)
 
 
 def set_rate(terms: LoanTerms, step: RateStep) -> tuple[RateStep, ...]:
@@ -34,9 +36,15 @@ def set_rate(terms: LoanTerms, step: RateStep) -> tuple[RateStep, ...]:
     return (*(known for known in terms.rates if known.start < step.start), step)
 
 
-def _without(steps: list[Segment], start: date, end: date) -> list[Segment]:
+def _without(steps: list[_Step], start: date, end: date) -> list[_Step]:
     """Return the steps with nothing charged over `[start, end)`."""
     resumed = next((step for step in reversed(steps) if step[0] <= end), steps[0])
     before = [step for step in steps if step[0] < start]
     after = [step for step in steps if step[0] > end]
     return [*before, (start, 0, 0), (end, resumed[1], resumed[2]), *after]
+
+
+def _segments(steps: list[_Step]) -> list[Segment]:
+    """Return steps with the date on which each ends: where the next one begins."""
+    ends = [*(start for start, _, _ in steps[1:]), None]
+    return [(start, end, rate, gov) for (start, rate, gov), end in zip(steps, ends, strict=True)]
