@@ -525,7 +525,8 @@ def test_the_nights_settlement_charges_what_replay_charges(case: Case, data: st.
             expected.append((kind, max(lines[0].start, since), end, *units, before.standing.state))
     after = replay(case.terms, case.events, Horizon(closing, closing - DAY))
     fresh = after.charges[len(before.charges) :]
-    assert [(c.kind, c.start, c.end, c.whole_units, c.gov_units, c.state) for c in fresh] == expected
+    made = [(c.kind, c.start, c.end, c.whole_units, c.gov_units, c.state) for c in fresh]
+    assert sorted(made) == sorted(expected)  # charges of one day have no order
     assert after.charges[: len(before.charges)] == before.charges
     assert (after.streams, after.instalments, after.standing) == (before.streams, before.instalments, before.standing)
 

@@ -20,7 +20,7 @@ from loans.errors import BadTerms
 from loans.events import Disbursed
 from loans.life import Horizon
 from loans.replay import replay
-from loans.schedule import Position, accrued, schedule
+from loans.schedule import Line, Position, accrued, schedule
 from loans.terms import (
     AT_MATURITY,
     NEVER,
@@ -223,7 +223,12 @@ def test_a_schedule_begun_anew_from_a_line_goes_on_as_it_was(terms: LoanTerms, p
     if line is lines[-1] or exact.method is Method.EQUAL_PRINCIPAL:
         return
     at = Position(day=line.counted, after=line.nominal, balance=line.balance, units=line.units, lines=line.number)
-    assert schedule(exact, at) == lines[line.number :]
+    anew, instalment = schedule(exact, at), Line._fields.index("instalment")
+    # Begun anew, no instalment is in force until the first date of principal makes it.
+    assert [n[:instalment] + n[instalment + 1 :] for n in anew] == [
+        o[:instalment] + o[instalment + 1 :] for o in lines[line.number :]
+    ]
+    assert anew[-1].instalment == lines[-1].instalment
 
 
 @QUICK
@@ -299,6 +304,11 @@ def test_a_payment_that_never_pays_the_loan_off_is_refused() -> None:
         ({"method": Method.CUSTOM, "table": ((DRAWN, 1),)}, "日期必须在起息日之后"),
         ({"method": Method.CUSTOM, "table": ((DRAWN + DAY, 6_000_000),)}, "合计不得超过"),
         ({"amortised_until": DRAWN + DAY}, "摊还截止日不得早于到期日"),
+        ({"method": Method.BULLET, "amortised_until": date(2030, 1, 1)}, "只有分期还款才约定摊还截止日"),
+        (
+            {"method": Method.CUSTOM, "table": ((DRAWN + DAY, 1),), "amortised_until": date(2030, 1, 1)},
+            "只有分期还款才约定摊还截止日",
+        ),
         ({"steps": (Step(2, 100), Step(1, 100))}, "期次必须递增"),
         ({"graces": grace(GraceKind.PRINCIPAL_DEFERRED, 12)}, "没有任何还本日"),
         ({"graces": grace(GraceKind.INTEREST_FREE, 2) + grace(GraceKind.INTEREST_FREE, 3)}, "不得重叠"),

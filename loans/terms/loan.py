@@ -240,6 +240,7 @@ def _dates(terms: LoanTerms) -> Sequence[tuple[bool, str]]:
             terms.amortised_until is not None and terms.amortised_until < terms.maturity,
             "摊还截止日不得早于到期日",
         ),
+        (terms.amortised_until is not None and terms.method not in AMORTISING, "只有分期还款才约定摊还截止日"),
         (
             any(grace.kind is GraceKind.PRINCIPAL_DEFERRED and grace.covers(terms.maturity) for grace in terms.graces),
             "宽限期内没有任何还本日",
