@@ -14,7 +14,7 @@ from ledger.journal import BookCode, Side
 from ledger.queries import account_titles, entry_referenced
 from loans.contract import Contract
 from loans.life import Charge, Horizon, Life
-from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State
+from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State, SubsidyTurnedDown
 from loans.products import product_name
 from loans.queries import contracts_of_book, events_of
 from loans.replay import replay
@@ -171,6 +171,8 @@ def _money_lines(life: Life) -> Iterator[Line]:
                     yield movement.value_date, "收息", 0, -movement.paid.total_fen, None, None
                 if principal:
                     yield movement.value_date, "还本", -principal, 0, None, None
+            case SubsidyTurnedDown():
+                yield movement.value_date, "不予贴息", 0, movement.fen, None, None
             case LoanWrittenOff():
                 yield movement.value_date, "核销", -movement.principal_fen, -movement.unpaid.total_fen, None, None
             case _:
@@ -198,7 +200,8 @@ def _product(life: Life, charge: Charge) -> tuple[int, int]:
 def _charged(life: Life, first: date, last: date) -> tuple[int, int]:
     """Return (borrower's, government's) interest charged in a period."""
     mine = [charge for charge in life.charges if charge.whole_units and first <= charge.end - DAY <= last]
-    government = sum(charge.gov_fen for charge in mine)
+    refused = sum(m.fen for m in life.movements if isinstance(m, SubsidyTurnedDown) and first <= m.value_date <= last)
+    government = sum(charge.gov_fen for charge in mine) - refused
     return sum(charge.whole_fen for charge in mine) - government, government
 
 

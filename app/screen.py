@@ -132,6 +132,9 @@ def _ending(story: Story) -> str:
     charge, exact = story.charge, _fen(story.exact_fen)
     if charge is None:
         return f"run up, not yet charged (应计未结): {exact}"
+    if charge.gov_fen < 0:
+        refused, paid = yuan(-charge.gov_fen), yuan(charge.paid_fen)
+        return f"subsidy refused (不予贴息): {refused} is the borrower's, paid {paid}, due {charge.due}"
     if not story.parts:
         return f"taken over (接管): {yuan(charge.whole_fen)}, paid {yuan(charge.paid_fen)}, due {charge.due}"
     government = f"; government's {_fen(story.gov_exact_fen)}, rounded {yuan(charge.gov_fen)}" if charge.gov_fen else ""

@@ -10,7 +10,7 @@ from datetime import date
 
 from loans.instalments import DueInstalment, Instalment
 from loans.life import Charge
-from loans.movements import Unpaid
+from loans.movements import State, Unpaid
 from loans.terms import Component, StreamKind
 
 
@@ -139,6 +139,10 @@ class Debt:
             compound_fen=self._compound.unpaid_fen,
         )
 
+    def government_fen(self) -> int:
+        """Return all contract interest that is charged to government."""
+        return sum(charge.gov_fen for charge in self._contract.made)
+
     def aged_interest_fen(self, *, with_penalty: bool) -> int:
         """Return the unpaid interest on which compound interest runs."""
         found = self._contract.aged_fen + self._compound.aged_fen
@@ -190,6 +194,11 @@ class Debt:
         mine = self._charges[charge.kind]
         self._order.append((charge.kind, len(mine.made)))
         mine.add(charge)
+
+    def refuse_subsidy(self, fen: int, due: date, state: State) -> None:
+        """Make so much of government's interest the borrower's, due on a day: a charge of no days behind the last one."""
+        end = self._contract.made[-1].end
+        self.charge(Charge(StreamKind.CONTRACT, end, end, due, 0, -fen, 0, 0, 0, state))
 
     def age(self, day: date) -> tuple[int, bool]:
         """Let the close of a day pass: return the principal that becomes overdue with it, and whether any interest does."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Protocol
 
-from sqlalchemy import insert, text
+from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from ledger.books import Book
@@ -19,7 +19,9 @@ from loans.policy.eligibility import EACH_DRAWING, Facts, Finding
 from loans.policy.eligibility import check as check_rules
 from loans.policy.parameters import nationwide, policy_on
 from loans.products import product_name, product_on
-from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
+from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now, principals
+from loans.subsidy.queries import schemes
+from loans.subsidy.schemes import Scheme, scheme_on
 from loans.tables import loan
 from loans.terms import Floating, LoanTerms
 from registry import households
@@ -60,9 +62,10 @@ class Application:
         """Its household with its county."""
         return (self.book.county, self.household) if self.household else None
 
-    def terms(self) -> LoanTerms:
-        """Return the contract's terms under the product of the day."""
-        return product_on(self.product, self.drawn_on).terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity, self.floating)
+    def terms(self, scheme: Scheme | None) -> LoanTerms:
+        """Return the contract's terms under the product of the day and a subsidy scheme."""
+        product = product_on(self.product, self.drawn_on)
+        return product.terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity, scheme, self.floating)
 
 
 class DisbursementCheck(Protocol):
@@ -177,10 +180,12 @@ def _new_contracts(
     }
     fresh: list[Application] = []
     contracts: dict[tuple[int, str], Contract] = {}
+    subsidies = schemes(session)
     for a in applications:
+        scheme = scheme_on(subsidies, a.product, a.book.county, a.drawn_on)
         contract = Contract(
             book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
-            household=a.household, borrower=a.borrower, terms=a.terms(), purpose=a.purpose,
+            household=a.household, borrower=a.borrower, terms=a.terms(scheme), purpose=a.purpose,
         )  # fmt: skip
         known = made.get(a.number)
         if known is None and a.number not in contracts:
@@ -228,21 +233,9 @@ def _require_eligible(session: Session, fresh: Sequence[Application], rules: Col
 def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, int]:
     """Return the outstanding principal of households in one product, over all books."""
     keys = {c.key: (c.county, c.household or "") for c in contracts_of_households(session, homes, product)}
-    if not keys:
-        return {}
-    books, ids = zip(*keys, strict=True)
-    rows = session.execute(
-        text(
-            "SELECT s.book_id, s.loan_id, s.principal_fen FROM loans.standing s "
-            "JOIN unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[])) AS k (book_id, loan_id) USING (book_id, loan_id) "
-            "WHERE s.known_to_seq IS NULL"
-        ),
-        {"books": list(books), "ids": list(ids)},
-    )
     held: dict[Home, int] = {}
-    for book_id, loan_id, fen in rows:
-        home = keys[(book_id, loan_id)]
-        held[home] = held.get(home, 0) + fen
+    for key, fen in principals(session, keys).items():
+        held[keys[key]] = held.get(keys[key], 0) + fen
     return held
 
 

@@ -47,7 +47,7 @@ class Clock:
         """Read the terms' day count, rates and interest-free graces."""
         self.read = terms.day_count.clock(terms.drawn_on)
         self.rates = [step.rate_ppb for step in terms.rates]
-        self.gov_rates = [step.gov_ppb for step in terms.rates]
+        self.gov_rates = [0 if terms.household_first else step.gov_ppb for step in terms.rates]
         self.subsidised = any(self.gov_rates)
         self.changes = [step.start for step in terms.rates[1:]]
         self.free = [grace for grace in terms.graces if grace.kind is GraceKind.INTEREST_FREE]

@@ -26,6 +26,7 @@ from loans.events import (
     Refunded,
     Repaid,
     Restructured,
+    SubsidyRefused,
     TakenOver,
     WrittenOff,
 )
@@ -186,10 +187,31 @@ def _find_misuse(event: MisuseFound, loan: Running) -> None:
 
 @happen.register
 def _inherit(event: Inherited, loan: Running) -> None:
-    day, steps = event.value_date, loan.terms.rates
-    now = loan.terms.rate_on(day)
+    if not event.subsidised:
+        _end_subsidy(loan, event.value_date)
+
+
+@happen.register
+def _refuse_subsidy(event: SubsidyRefused, loan: Running) -> None:
+    day, charged = event.value_date, loan.debt.government_fen()
+    if not 0 <= event.fen <= charged:
+        loan.refusals.append(f"不予贴息 {yuan(event.fen)} 元，超过财政已承担的利息 {yuan(charged)} 元")
+    if loan.state is State.WRITTEN_OFF:
+        loan.refusals.append("已核销的贷款不能改变贴息")
+    if event.fen:
+        loan.debt.refuse_subsidy(event.fen, day, loan.state)
+        loan.movements.append(moved.SubsidyTurnedDown(value_date=day, fen=event.fen, state=loan.state))
+        if day <= loan.horizon.aged_through:
+            loan.visit_on(day)
+    if event.stops:
+        _end_subsidy(loan, day)
+
+
+def _end_subsidy(loan: Running, day: date) -> None:
+    """From a day on, let the borrower bear all interest."""
+    now, steps = loan.terms.rate_on(day), loan.terms.rates
     later = [step for step in steps if step.start > day]
-    if not event.subsidised and any(step.gov_ppb for step in (now, *later)):
+    if any(step.gov_ppb for step in (now, *later)):
         before = [step for step in steps if step.start < day]
         loan.change(day, rates=(*before, RateStep(day, now.rate_ppb), *(replace(step, gov_ppb=0) for step in later)))
 

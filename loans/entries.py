@@ -84,6 +84,20 @@ def _capitalised(movement: moved.InterestCapitalised, loan: Dimensions) -> tuple
 
 
 @postings.register
+def _subsidy_refused(movement: moved.SubsidyTurnedDown, loan: Dimensions) -> tuple[Posting, ...]:
+    """The receivable and the income change their payer; a non-accrual borrower's stands off the balance sheet."""
+    contract = StreamKind.CONTRACT
+    borrower = replace(loan, payer=BORROWER, kind=contract)
+    government = replace(loan, payer=GOVERNMENT, kind=contract)
+    lines = [credit(SUBSIDY_RECEIVABLE, movement.fen, government), credit(SUBSIDY_INCOME, -movement.fen, government)]
+    if movement.state is State.ACCRUING:
+        lines += [debit(RECEIVABLE[contract], movement.fen, borrower), credit(INCOME[contract], movement.fen, borrower)]
+    else:
+        lines += _memo(movement.fen, borrower)
+    return tuple(lines)
+
+
+@postings.register
 def _fell_overdue(movement: moved.FellOverdue, loan: Dimensions) -> tuple[Posting, ...]:
     if movement.state is not State.ACCRUING:
         return ()

@@ -24,6 +24,29 @@ class NoReferenceRate(LoanError):
         super().__init__(f"{day} 没有 {code} 的 {months} 个月期利率")
 
 
+class BadScheme(LoanError):
+    """A subsidy scheme that can't be."""
+
+    def __init__(self, source: str, detail: str) -> None:
+        super().__init__(f"贴息办法（{source}）：{detail}")
+
+
+class BadPeriod(LoanError):
+    """A subsidy period that is none."""
+
+    def __init__(self, label: str, cadence: str) -> None:
+        forms = {"month": "2017-03", "quarter": "2017Q1", "year": "2017"}
+        super().__init__(f"没有贴息期间 {label}，应写作 {forms[cadence]} 这样的形式")
+
+
+class SubsidyBatchRefused(LoanError):
+    """A step of a subsidy batch, or of what is paid in advance, that can't be taken."""
+
+    def __init__(self, number: str, detail: str) -> None:
+        self.number, self.detail = number, detail
+        super().__init__(f"贴息 {number}：{detail}")
+
+
 class UnknownProduct(LoanError):
     """A product code that the product file does not have on that date."""
 

@@ -143,6 +143,21 @@ class Inherited(LoanEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubsidyRefused(LoanEvent):
+    """Government does not pay after all (不予贴息): so much of the interest charged to it becomes the borrower's on that day.
+
+    If it `stops`, government pays nothing from the value date on; `since` says from when on it should not have paid.
+    """
+
+    kind = "subsidy_refused"
+    rank = 5
+    fen: int
+    stops: bool
+    reason: str
+    since: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CostAdvanced(LoanEvent):
     """The bank lays out collection cost for the borrower (垫付费用)."""
 
@@ -196,8 +211,8 @@ class Reversed(LoanEvent):
 KINDS: Mapping[str, type[LoanEvent]] = {
     cls.kind: cls
     for cls in (
-        Disbursed, TakenOver, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, CostAdvanced, Repaid,
-        Refunded, WrittenOff, Reclassified, Reversed,
+        Disbursed, TakenOver, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, SubsidyRefused, CostAdvanced,
+        Repaid, Refunded, WrittenOff, Reclassified, Reversed,
     )
 }  # fmt: skip
 
@@ -259,7 +274,7 @@ def _json(value: Any) -> Any:
 def _value(name: str, stored: Any) -> Any:
     if stored is None:
         return None
-    if name in ("maturity", "charged_until", "until", "principal_from"):
+    if name in ("maturity", "charged_until", "until", "principal_from", "since"):
         return date.fromisoformat(stored)
     if name in _ENUMS:
         return _ENUMS[name](stored)

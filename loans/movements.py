@@ -73,6 +73,14 @@ class InterestCapitalised(Movement):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SubsidyTurnedDown(Movement):
+    """Interest charged to government becomes the borrower's (不予贴息)."""
+
+    fen: int
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FellOverdue(Movement):
     """Principal was due and not paid."""
 

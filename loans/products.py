@@ -8,15 +8,8 @@ from pathlib import Path
 
 from ledger.calendar import add_months
 from loans.errors import BadTerms, UnknownProduct
+from loans.subsidy.schemes import Mode, Scheme
 from loans.terms import QUARTERS, CompoundBase, Cycle, Floating, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubsidyRule:
-    """From a month of the loan's life on, government pays a percentage of the contract interest."""
-
-    from_month: int
-    percent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,17 +24,21 @@ class Product:
     method: Method
     principal: Cycle | None
     grace_months: int
-    subsidy: tuple[SubsidyRule, ...]
-    subsidised_when_extended: bool
     max_extensions: int | None
     floats: bool
     penalty_percent: int
     compound_base: CompoundBase
 
     def terms(
-        self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date, floating: Floating | None = None
+        self,
+        principal_fen: int,
+        rate_ppb: int,
+        drawn_on: date,
+        maturity: date,
+        scheme: Scheme | None,
+        floating: Floating | None = None,
     ) -> LoanTerms:
-        """Return a contract's terms; whether they may be agreed is for the policy of the day (`loans.policy`).
+        """Return a contract's terms under a subsidy scheme; whether they may be agreed is for the policy of the day.
 
         Raises:
             BadTerms: terms that no loan can have, or a floating rate where the product's is fixed.
@@ -54,7 +51,8 @@ class Product:
             drawn_on=drawn_on,
             maturity=maturity,
             method=self.method,
-            rates=self._rate_steps(rate_ppb, drawn_on),
+            rates=scheme.rate_steps(rate_ppb, drawn_on) if scheme else (RateStep(drawn_on, rate_ppb, 0),),
+            household_first=scheme is not None and scheme.mode is Mode.HOUSEHOLD_FIRST,
             floating=floating,
             penalty_percent=self.penalty_percent,
             compound_base=self.compound_base,
@@ -62,26 +60,10 @@ class Product:
             graces=self._graces(drawn_on),
         )
 
-    def gov_ppb(self, rate_ppb: int, drawn_on: date, day: date) -> int:
-        """Return government's part of a rate that is set on a day of a loan's life, in ppb."""
-        percents = [rule.percent for rule in self.subsidy if add_months(drawn_on, rule.from_month) <= day]
-        return rate_ppb * percents[-1] // 100 if percents else 0
-
-    def gov_ppb_when_extended(self, rate_ppb: int) -> int:
-        """Return government's part of a rate that is agreed with an extension, in ppb: the last rule's, or none."""
-        share = self.subsidy[-1].percent if self.subsidised_when_extended and self.subsidy else 0
-        return rate_ppb * share // 100
-
     def _graces(self, drawn_on: date) -> tuple[Grace, ...]:
         if not self.grace_months:
             return ()
         return (Grace(GraceKind.PRINCIPAL_DEFERRED, drawn_on, add_months(drawn_on, self.grace_months)),)
-
-    def _rate_steps(self, rate_ppb: int, drawn_on: date) -> tuple[RateStep, ...]:
-        steps = [
-            RateStep(add_months(drawn_on, rule.from_month), rate_ppb, rate_ppb * rule.percent // 100) for rule in self.subsidy
-        ]
-        return tuple(steps) or (RateStep(drawn_on, rate_ppb, 0),)
 
 
 @cache
@@ -97,8 +79,7 @@ def products() -> tuple[Product, ...]:
                     small_loan=row["small_loan"], method=Method(row["method"]),
                     principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
                     grace_months=row.get("grace_months", 0),
-                    subsidy=tuple(SubsidyRule(**rule) for rule in row["subsidy"]),
-                    subsidised_when_extended=row["subsidised_when_extended"], max_extensions=row.get("max_extensions"),
+                    max_extensions=row.get("max_extensions"),
                     floats=row.get("floats", False),
                     penalty_percent=row["penalty_percent"],
                     compound_base=CompoundBase(row["compound_base"]),

@@ -153,6 +153,20 @@ def life_as_of(session: Session, contract: Contract, day: date, at: Horizon) -> 
     return replay(contract.terms, happened, Horizon(min(at.charged_through, day), min(at.aged_through, day)))
 
 
+def principals(session: Session, keys: Collection[Key]) -> dict[Key, int]:
+    """Return the outstanding principal of loans, in fen."""
+    books, ids = zip(*keys, strict=True) if keys else ((), ())
+    rows = session.execute(
+        text(
+            "SELECT s.book_id, s.loan_id, s.principal_fen FROM loans.standing s "
+            "JOIN unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[])) AS k (book_id, loan_id) USING (book_id, loan_id) "
+            "WHERE s.known_to_seq IS NULL"
+        ),
+        {"books": list(books), "ids": list(ids)},
+    )
+    return {(row.book_id, row.loan_id): row.principal_fen for row in rows}
+
+
 def live_rows(session: Session, table: str, columns: Sequence[str], keys: Collection[Key]) -> Sequence[Row[Any]]:
     """Return the rows of a derived table that are known now, for some loans."""
     books, ids = zip(*keys, strict=True) if keys else ((), ())

@@ -28,8 +28,9 @@ from loans.events import (
 )
 from loans.policy.eligibility import enrolled
 from loans.policy.parameters import nationwide, policy_on
-from loans.products import product_on
+from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
+from loans.subsidy.queries import gov_ppb_when_extended, scheme_of
 from loans.terms import GraceKind
 from loans.terms.rates import rate_when_extended
 from registry import households
@@ -105,7 +106,7 @@ def extend(
     """Extend loans (展期): (contract, reference, agreed on, new maturity, rate from then on in ppb; none: the tier's).
 
     A loan of up to one year is extended by at most its term, one of up to five years by at most half of it, a longer one
-    by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the product says so.
+    by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the contract's scheme says so.
 
     Raises:
         EventRefused: a new maturity out of these bounds, or more extensions than the product allows.
@@ -131,7 +132,7 @@ def extend(
             value_date=agreed_on,
             maturity=maturity,
             rate_ppb=rate_ppb,
-            gov_ppb=product.gov_ppb_when_extended(rate_ppb),
+            gov_ppb=gov_ppb_when_extended(session, contract, rate_ppb),
         )
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
@@ -139,15 +140,13 @@ def extend(
 
 def restructure(session: Session, contract: Contract, event: Restructured, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Restructure a debt (债务重组): all principal owed is planned anew under other terms; its class is at most what its rule
-    set gives a restructured loan, and is watched. Government's part is what the product pays on extensions, whatever
-    `gov_ppb` says beyond it.
+    set gives a restructured loan, and is watched.
 
     Raises:
-        EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than the product gives.
+        EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than an extension would have.
     """
-    product = product_on(contract.product, contract.terms.drawn_on)
-    if event.gov_ppb > product.gov_ppb_when_extended(event.rate_ppb):
-        raise EventRefused(contract.contract, f"重组后的贴息率超过{product.name}展期后的贴息标准")
+    if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
+        raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
 
 
@@ -170,14 +169,14 @@ def reclassify(
 def set_rates(
     session: Session, resets: Sequence[tuple[Contract, str, date, int]], actor: str, *, dry_run: bool = False
 ) -> list[Booked]:
-    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its share by the product.
+    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its share by the scheme.
 
     An equal instalment is made anew from that day on.
     """
     events: list[tuple[Contract, LoanEvent]] = []
     for contract, reference, day, rate_ppb in resets:
-        drawn_on = contract.terms.drawn_on
-        gov_ppb = product_on(contract.product, drawn_on).gov_ppb(rate_ppb, drawn_on, day)
+        scheme = scheme_of(session, contract)
+        gov_ppb = scheme.gov_ppb(rate_ppb, contract.terms.drawn_on, day) if scheme else 0
         events.append((contract, RateSet(reference=reference, value_date=day, rate_ppb=rate_ppb, gov_ppb=gov_ppb)))
     return book_events(session, events, actor, lambda c, _: f"利率重定价 {c.contract}", dry_run=dry_run)
 

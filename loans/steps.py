@@ -18,9 +18,10 @@ def penalty_steps(terms: LoanTerms, percent: int) -> list[Segment]:
 def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
     """Return the steps of a contract: nothing in interest-free days, and government's part up to a nominal maturity that rolls.
 
-    The days by which a holiday moves the maturity are the borrower's (domain.md 1.3, cut-off).
+    The days by which a holiday moves the maturity are the borrower's (domain.md 1.3, cut-off); so are all, if government
+    pays back what the household has paid first.
     """
-    steps = [(step.start, int(step.rate_ppb), int(step.gov_ppb)) for step in terms.rates]
+    steps = [(step.start, int(step.rate_ppb), 0 if terms.household_first else int(step.gov_ppb)) for step in terms.rates]
     if nominal is not None and any(gov for _, _, gov in steps):
         rate = int(terms.rate_on(nominal).rate_ppb)
         before = [step for step in steps if step[0] < nominal]

@@ -10,7 +10,7 @@ from datetime import date
 
 from statements.errors import NotMasked, SheetOutOfBalance, SummaryOutOfBalance, VoucherOutOfBalance
 
-INCREASES = frozenset({"放款", "转入", "结息", "罚息", "复利"})
+INCREASES = frozenset({"放款", "转入", "结息", "罚息", "复利", "不予贴息"})
 """Kinds of line that raise what is owed; every other kind lowers it. A red line keeps its original's kind."""
 
 

@@ -24,6 +24,8 @@ What it follows, in its own words:
 - an equal instalment is the payment for which the last balance, linear in it, comes out as nothing; it is made anew when the
   rate, a grace, a drawing, or a prepayment that keeps the term changes what lies ahead;
 - interest turned into principal is a negative instalment: at the close of its day so much unpaid interest becomes principal;
+- interest that government refuses after all becomes the borrower's, due on the day of the refusal; no more is billed to
+  government from that day if the subsidy stops with it; of a household that pays first, government is billed nothing;
 - a misused loan bears the misuse rate on all its principal, and no contract interest.
 """
 
@@ -48,6 +50,7 @@ from loans.events import (
     Repaid,
     Restructured,
     Reversed,
+    SubsidyRefused,
     WrittenOff,
 )
 from loans.terms import QUARTERS, CompoundBase, Convention, Cycle, DayCount, Grace, GraceKind, LoanTerms, Method
@@ -60,7 +63,8 @@ CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
 KINDS = (CONTRACT, PENALTY, COMPOUND)
 SETTLES = {CONTRACT: "interest", PENALTY: "penalty", COMPOUND: "compound"}
 WITHIN_A_DAY = (
-    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, CostAdvanced, Repaid, Refunded,
+    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, SubsidyRefused, CostAdvanced, Repaid,
+    Refunded,
     Reclassified,
     WrittenOff,
 )  # fmt: skip
@@ -157,11 +161,11 @@ class Oracle:
         return min(days, default=None)
 
     def rate_on(self, day: date) -> tuple[int, int]:
-        """Return the contract's rate and government's part of it on a day."""
+        """Return the contract's rate and government's part of it on a day, to the bank."""
         found = (0, 0)
         for start, rate, gov in self.rates:
             if start <= day:
-                found = (rate, gov)
+                found = (rate, 0 if self.terms.household_first else gov)
         return found
 
     # --- the walk -------------------------------------------------------------------------------------------------
@@ -276,7 +280,7 @@ class Oracle:
                 self._draw(event.value_date, event.fen)
             case Extended() | Restructured():
                 self._extend(event)
-            case RateSet() | GraceGranted() | MisuseFound() | Inherited() | Reclassified():
+            case RateSet() | GraceGranted() | MisuseFound() | Inherited() | SubsidyRefused() | Reclassified():
                 self._change(event)
             case CostAdvanced():
                 self.cost += event.fen
@@ -300,17 +304,35 @@ class Oracle:
                 self._bill(kind, day)
             self.misused = True
             return
-        if isinstance(event, Inherited):
-            later = [(start, rate, 0) for start, rate, gov in self.rates if start > day]
-            if event.subsidised or not any([self.rate_on(day)[1], *(gov for start, _, gov in self.rates if start > day)]):
-                return
-            self.rates = [*(step for step in self.rates if step[0] < day), (day, self.rate_on(day)[0], 0), *later]
+        if isinstance(event, Inherited | SubsidyRefused):
+            self._lose_subsidy(event)
+            return
         if isinstance(event, RateSet):
             self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
         if isinstance(event, GraceGranted):
             grace = Grace(GraceKind(event.grace), day, event.until)
             self.terms = replace(self.terms, graces=(*self.terms.graces, grace))
         self._plan_anew(day, today_stays=True)
+
+    def _lose_subsidy(self, event: Inherited | SubsidyRefused) -> None:
+        if isinstance(event, SubsidyRefused):
+            self._turn_down(event)
+        if event.stops if isinstance(event, SubsidyRefused) else not event.subsidised:
+            self._end_subsidy(event.value_date)
+
+    def _turn_down(self, event: SubsidyRefused) -> None:
+        if event.fen > sum(bill.gov for bill in self.bills if bill.kind == CONTRACT) or self.state == "written_off":
+            raise Refused(event)
+        if event.fen:
+            last = max(bill.until for bill in self.bills if bill.kind == CONTRACT)
+            self.bills.append(Bill(CONTRACT, last, event.value_date, 0, -event.fen))
+
+    def _end_subsidy(self, day: date) -> None:
+        """Let the borrower bear all interest from a day on."""
+        later = [(start, rate, 0) for start, rate, gov in self.rates if start > day]
+        if any([self.rate_on(day)[1], *(gov for start, _, gov in self.rates if start > day)]):
+            self.rates = [*(step for step in self.rates if step[0] < day), (day, self.rate_on(day)[0], 0), *later]
+            self._plan_anew(day, today_stays=True)
 
     def _refund(self, event: Refunded) -> None:
         if event.fen > self.excess:

@@ -95,7 +95,7 @@ def test_without_a_quote_the_night_stops_with_its_reason(session: Session, city:
 
 def test_household_loans_are_fixed_and_references_known(city: dict[str, Book]) -> None:
     with pytest.raises(BadTerms, match="利率固定"):
-        application(city["LB"], product="XEXD", fen=5_000_000, household="H1", rate_ppb=40_000_000).terms()
+        application(city["LB"], product="XEXD", fen=5_000_000, household="H1", rate_ppb=40_000_000).terms(None)
     with pytest.raises(BadTerms, match="没有参考利率 SHIBOR"):
         Floating(reference="SHIBOR", months=12, reset=LPR.reset)
 

@@ -11,6 +11,7 @@ from loans.events import Disbursed, Extended, LoanEvent, Repaid, Reversed
 from loans.life import Horizon
 from loans.products import product_on
 from loans.replay import replay
+from loans.subsidy.schemes import nationwide, scheme_on
 from loans.terms import LoanTerms, settlement_days
 
 PLENTY = 10**12
@@ -53,7 +54,8 @@ def acts(loan: DemoLoan, number: int) -> Iterator[Act]:
 def demo_terms(loan: DemoLoan) -> LoanTerms:
     """Return a demo loan's terms under its product."""
     rate = percent_ppb_cell(loan.rate)
-    return product_on(loan.product, loan.drawn_on).terms(loan.yuan * 100, rate, loan.drawn_on, loan.maturity)
+    scheme = scheme_on(nationwide(), loan.product, "", loan.drawn_on)
+    return product_on(loan.product, loan.drawn_on).terms(loan.yuan * 100, rate, loan.drawn_on, loan.maturity, scheme)
 
 
 def payoff(terms: LoanTerms, events: list[LoanEvent], day: date) -> int:

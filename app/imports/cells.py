@@ -204,6 +204,15 @@ def percent_ppb_cell(raw: Any) -> int:
     return int(ppb)
 
 
+def share_ppb_cell(raw: Any) -> int:
+    """Return parts per billion of a share in per cent, such as 50."""
+    value = number_cell(normal(raw).removesuffix("%") if isinstance(raw, str) else raw)
+    ppb = value * 10_000_000
+    if not 0 <= value <= 100 or ppb != int(ppb):
+        raise CellRefused("应为 0 到 100 之间的百分数，如 50")
+    return int(ppb)
+
+
 def spread_ppb_cell(raw: Any) -> int:
     """Return parts per billion of a spread in points of a per cent, such as -0.15."""
     value = number_cell(normal(raw).removesuffix("%") if isinstance(raw, str) else raw)

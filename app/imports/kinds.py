@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import backing, lending
+from app.imports import backing, lending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -15,15 +15,19 @@ from app.imports.cells import (
     one_of,
     percent_ppb_cell,
     person_id_cell,
+    share_ppb_cell,
+    signed_fen_cell,
     spread_ppb_cell,
     text_cell,
     whole_cell,
     zero_or_more_fen_cell,
 )
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
+from app.imports.subsidising import PERIOD, STEP, WAY, WHO, WHY
 from ledger.books import BookKind
 from loans.classification import RiskClass
 from loans.products import products
+from loans.subsidy.schemes import Mode
 from loans.terms import Method
 from loans.terms.rates import references
 
@@ -32,6 +36,7 @@ _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
+_WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
 _ALL = (
@@ -119,6 +124,58 @@ _ALL = (
             *_PLACE, Column("资金", one_of({"风险补偿金": BookKind.COMPENSATION, "贴息资金": BookKind.SUBSIDY})),
             Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
             Column("摘要", text_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="subsidy-schemes", title="贴息办法", unique=(COUNTY, "产品", "生效日期"),
+        apply=subsidising.schemes, undo=subsidising.undo_schemes,
+        columns=(
+            Column(COUNTY, text_cell), Column("产品", one_of(_PRODUCTS)), Column("生效日期", date_cell),
+            Column("文件", text_cell), Column(WAY, one_of(_WAYS)),
+            Column("结算周期", one_of({"按月": "month", "按季": "quarter", "按年": "year"})), Column("年度起始月", whole_cell, required=False),
+            Column("贴息标准", one_of({"全额": "full", "比例": "percent", "点数": "points"})),
+            Column("标准(%)", share_ppb_cell, required=False), Column("后段起始月", whole_cell, required=False),
+            Column("后段标准(%)", share_ppb_cell, required=False), Column("展期贴息", one_of({"是": True, "否": False})),
+            Column("省级(%)", share_ppb_cell, required=False), Column("市级(%)", share_ppb_cell, required=False),
+            Column("县级(%)", share_ppb_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="subsidies", title="贴息批次", unique=(COUNTY, BANK, PERIOD, WAY, STEP, CONTRACT, SERIAL),
+        apply=subsidising.subsidies, undo=subsidising.undo_subsidies,
+        columns=(
+            *_PLACE, Column(PERIOD, code_cell), Column(WAY, one_of(_WAYS)),
+            Column(STEP, one_of({
+                "编制": "prepare", "剔除": "reject", "终局剔除": "refuse", "恢复": "restore", "批准": "approve", "拨付": "pay",
+                "退回": "return", "重付": "repay", "收回": "refund", "作废": "cancel",
+            })),
+            Column(DAY, date_cell), Column(WHO, text_cell), Column(CONTRACT, code_cell, required=False),
+            Column(AMOUNT, fen_cell, required=False), Column(SERIAL, code_cell, required=False),
+            Column(WHY, text_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="subsidy-stops", title="停止贴息", unique=(COUNTY, BANK, SERIAL),
+        apply=subsidising.stops, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("不符起始日", date_cell, required=False),
+            Column(WHY, text_cell),
+        ),
+    ),
+    Importer(
+        kind="subsidy-advances", title="贴息预拨", unique=(COUNTY, BANK, SERIAL),
+        apply=subsidising.advances, undo=subsidising.undo_advances,
+        columns=(
+            *_PLACE, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(WHO, text_cell), Column(AMOUNT, signed_fen_cell),
+        ),
+    ),
+    Importer(
+        kind="subsidy-lists", title="银行贴息清单", unique=(COUNTY, BANK, PERIOD, CONTRACT),
+        apply=subsidising.bank_lists, undo=subsidising.undo_bank_lists,
+        columns=(
+            *_LOAN, Column(PERIOD, code_cell), Column("制表日期", date_cell), Column("本金余额(元)", zero_or_more_fen_cell),
+            Column("合同利息(元)", zero_or_more_fen_cell), Column("贴息金额(元)", zero_or_more_fen_cell),
+            Column("逾期天数", whole_cell),
         ),
     ),
     Importer(

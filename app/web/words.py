@@ -23,6 +23,7 @@ from loans.events import (
     Repaid,
     Restructured,
     Reversed,
+    SubsidyRefused,
     TakenOver,
     WrittenOff,
 )
@@ -42,6 +43,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "loans.grace_granted": "宽限",
     "loans.misuse_found": "认定挪用",
     "loans.inherited": "借款人变更",
+    "loans.subsidy_refused": "不予贴息",
     "loans.repaid": "收回贷款本息",
     "loans.cost_advanced": "垫付费用",
     "loans.refunded": "退还暂收款",
@@ -103,6 +105,7 @@ EVENTS: Mapping[str, str] = {
     "grace_granted": "宽限",
     "misuse_found": "认定挪用",
     "inherited": "借款人变更",
+    "subsidy_refused": "不予贴息",
     "cost_advanced": "垫付费用",
     "repaid": "还款",
     "refunded": "退款",
@@ -236,6 +239,11 @@ def _(event: Restructured) -> str:
 @event_note.register
 def _(event: Inherited) -> str:
     return f"由 {event.from_borrower} 变更为 {event.borrower}，{'继续贴息' if event.subsidised else '停止贴息'}"
+
+
+@event_note.register
+def _(event: SubsidyRefused) -> str:
+    return f"{yuan(event.fen)} 元转由借款人承担{'，停止贴息' if event.stops else ''}：{event.reason}"
 
 
 @event_note.register

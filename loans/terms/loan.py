@@ -118,6 +118,8 @@ class LoanTerms:
         maturity: the nominal day of the last payment; `OPEN_END`: the one that pays the rest.
         method: how principal comes back.
         rates: dated steps, the first from `drawn_on`; an equal instalment is made anew at each.
+        household_first: government pays its part of the rates back to the household that paid it (先收后贴): to the bank all is
+            the borrower's.
         floating: what later steps come from, night by night; none: the rate is fixed.
         day_count: how days become parts of a year.
         interest: when interest falls due before maturity; none: only with the last payment.
@@ -145,6 +147,7 @@ class LoanTerms:
     maturity: date
     method: Method
     rates: tuple[RateStep, ...]
+    household_first: bool = False
     floating: Floating | None = None
     day_count: DayCount = DayCount.ACT_360
     interest: Cycle | None = QUARTERS

@@ -45,6 +45,7 @@ class ChargeLine:
     whole_fen: int
     gov_fen: int
     paid_fen: int
+    refused: bool  # government's, and refused after all
     brought_in: bool  # charged before the loan came into these books
 
     @property
@@ -184,7 +185,8 @@ def _charges(session: Session, contract: Contract, streams: tuple[Stream, ...]) 
                 kind=StreamKind(row.kind), first=row.start_date, last=row.end_date - DAY, due=row.due_date,
                 days=read(row.end_date) - read(row.start_date),
                 product_fen=sum(line.base_fen * line.ticks(read, row.start_date, row.end_date) for line in mine),
-                whole_fen=row.whole_fen, gov_fen=row.gov_fen, paid_fen=row.paid_fen, brought_in=not row.whole_units,
+                whole_fen=row.whole_fen, gov_fen=row.gov_fen, paid_fen=row.paid_fen, refused=row.gov_fen < 0,
+                brought_in=not row.whole_units and row.gov_fen >= 0,
             )
         )  # fmt: skip
     return tuple(made)
