@@ -1,6 +1,7 @@
 """Papers (单据): figures are gathered from the books here, and printed by `statements`, which knows no database."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, 
 from loans.products import product_name
 from loans.queries import contracts_of_book, events_of
 from loans.replay import replay
+from loans.subsidy.queries import batches, settled
 from loans.terms import Method, StreamKind
 from registry.households import Borrower, borrowers
 from registry.identity import masked_name
@@ -88,11 +90,13 @@ def bank_statement(session: Session, bank: str, first: date, last: date) -> Bank
         found = contracts_of_book(session, book.id)
         happened = events_of(session, [contract.key for contract in found])
         people = borrowers(session, {(contract.county, contract.borrower) for contract in found})
+        received = settled(batches(session, [book.id], until=last))
         groups: dict[str, list[tuple[LoanSheet, tuple[int, int]]]] = {}
         for contract in found:
             life = replay(contract.terms, [e for e in happened[contract.key] if e.value_date <= last], Horizon(last, last))
             person = people[(contract.county, contract.borrower)]
-            sheet = _sheet(contract, life, person, counties[contract.county], first, last)
+            sheet = _sheet(contract, life, person, counties[contract.county], (first, last))
+            sheet = replace(sheet, subsidy_due_fen=sheet.subsidy_due_fen - received[contract.key])
             if sheet.opening_fen or sheet.lines:
                 groups.setdefault(sheet.product, []).append((sheet, _charged(life, first, last)))
         for product, members in sorted(groups.items()):
@@ -129,7 +133,8 @@ def _person(actor: str) -> str:
     return "系统" if actor == "system" else actor
 
 
-def _sheet(contract: Contract, life: Life, person: Borrower, county: str, first: date, last: date) -> LoanSheet:
+def _sheet(contract: Contract, life: Life, person: Borrower, county: str, period: tuple[date, date]) -> LoanSheet:
+    first, last = period
     moved = sorted([*interest_lines(life), *_money_lines(life)], key=lambda line: line[0])
     opening = sum(principal for day, _, principal, *_ in moved if day < first)
     balance, lines = opening, []

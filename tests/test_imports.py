@@ -139,6 +139,30 @@ def step(contract: str, number: str, what: str, day: str, who: str, yuan: str = 
     return {**row, "金额(元)": yuan}
 
 
+def scheme(**over: object) -> dict[str, object]:
+    row: dict[str, object] = {"县区": "惠民县", "产品": "扶贫小额信贷", "生效日期": "2017-01-02", "文件": "惠政发〔2017〕1号"}
+    row |= {"贴息方式": "直贴银行", "结算周期": "按季", "年度起始月": "", "贴息标准": "比例", "标准(%)": "50", "后段起始月": ""}
+    return {**row, "后段标准(%)": "", "展期贴息": "是", "省级(%)": "40", "市级(%)": "30", "县级(%)": "30", **over}
+
+
+def subsidy(what: str, day: str, who: str, contract: str = "", serial: str = "", **over: object) -> dict[str, object]:
+    row = place(期间="2017Q1", 贴息方式="直贴银行", 环节=what, 日期=day, 经办人=who, 借据号=contract, 流水号=serial, 理由="")
+    return {**row, "金额(元)": "", **over}
+
+
+def stopped(contract: str, serial: str, **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期="2017-01-01", 不符起始日="", 理由="任公职"), **over}
+
+
+def ahead(serial: str, yuan: object, **over: object) -> dict[str, object]:
+    return {**place(流水号=serial, 日期="2017-01-02", 经办人="丙"), "金额(元)": yuan, **over}
+
+
+def listed(contract: str, **over: object) -> dict[str, object]:
+    row = place(借据号=contract, 期间="2017Q1", 制表日期="2017-01-01", 逾期天数="0")
+    return {**row, "本金余额(元)": "49000", "合同利息(元)": "467.75", "贴息金额(元)": "467.75", **over}
+
+
 def sample(kind: str) -> dict[str, object]:
     """Return a good row of each kind (in form; its contract need not exist)."""
     return {
@@ -146,6 +170,8 @@ def sample(kind: str) -> dict[str, object]:
         "fund-receipts": fund("S72", "1"), "relending": drawn("Z70"), "stations": plant("G2", "M70", "H7"),
         "solar-settlements": reading("M1"), "claims": step("L1", "D70", "申请", "2017-01-01", "甲"),
         "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
+        "subsidy-schemes": scheme(), "subsidies": subsidy("编制", "2017-01-01", "甲"), "subsidy-stops": stopped("L1", "S77"),
+        "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
         "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90),
     }[kind]  # fmt: skip
 
@@ -816,6 +842,12 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.close(date(2017, 4, 5))
     assert town.broken() == []
     day = "2017-04-06"
+    town.take("subsidy-lists", listed("L1"))
+    town.take("subsidies", subsidy("编制", day, "甲"), subsidy("批准", day, "乙"), subsidy("拨付", day, "丙"))
+    town.take("subsidy-schemes", scheme(贴息方式="预拨清算", 生效日期=day))
+    town.take("subsidy-advances", ahead("Y1", "100", 日期=day))
+    town.take("subsidy-stops", stopped("L8", "B9", 日期=day, 不符起始日="2017-03-01"))
+    assert town.broken() == []
     town.take(
         "claims", step("C2", "D2", "申请", day, "甲"), step("C2", "D2", "批准", day, "乙"), step("C2", "D2", "拨付", day, "丙")
     )
@@ -829,7 +861,9 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     # 50,000 元 under full subsidy: the pool pays 70 %, gets 70 % of 20,000 back, and loses the rest.
     assert town.cash("RCF-371621") - pool == 5_000_000 - 3_500_000 + 1_400_000
     assert town.cash("RCF-371621", "5007.01") == 2_100_000
-    assert town.cash("ISF-371621") == 2_000_000
+    subsidised = town.cash("ISF-371621", "5007.02")
+    assert subsidised > 100_000
+    assert town.cash("ISF-371621") == 2_000_000 - subsidised - 10_000
     assert town.cash("LB-371621-HMRCB", "2004") == 0, "extended once, repaid on 2017-04-10"
     assert town.ask("SELECT swept_on, fen FROM solar.sweep") == [(date(2017, 1, 4), 13_427)]
     states = dict(town.ask("SELECT l.contract, s.state FROM loans.standing s JOIN loans.loan l ON l.book_id = s.book_id "
@@ -862,6 +896,13 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         "SELECT count(*) FROM loans.event e WHERE kind = 'reclassified' AND NOT EXISTS (SELECT FROM loans.event u "
         "WHERE u.body ->> 'of' = e.reference)",
     ),
+    "subsidy-schemes": (scheme(), "SELECT count(*) FROM loans.subsidy_scheme"),
+    "subsidy-stops": (
+        stopped("L1", "B1"),
+        "SELECT sum(gov_ppb) FROM loans.stream s JOIN loans.loan l ON (l.book_id, l.id) = (s.book_id, s.loan_id) "
+        "WHERE l.contract = 'L1' AND s.known_to_seq IS NULL",
+    ),
+    "subsidy-lists": (listed("L1"), "SELECT count(*) FROM loans.subsidy_bank_line"),
     "inheritances": (
         inherited("L1", "I1", 90),
         "SELECT w.name, l.household FROM loans.loan l LEFT JOIN registry.borrower w ON (w.county, w.code) = (l.county, l.borrower) "
@@ -1675,3 +1716,106 @@ def test_a_duplicates_value_is_what_the_file_says(still: Town) -> None:
 def test_a_batch_number_out_of_range_is_unknown(still: Town) -> None:
     with pytest.raises(ImportRefused):
         still.undo(10**30)
+
+
+# --- subsidy ---------------------------------------------------------------------------------------------------------
+
+
+def test_a_bank_and_a_quarter_go_from_preparation_to_payment_and_back(town: Town) -> None:
+    town.take("fund-receipts", fund("T1", "100000", 资金="贴息资金"))
+    town.close(date(2017, 3, 20))
+    day = "2017-03-21"
+    steps = [
+        [subsidy("编制", day, "甲")],
+        [subsidy("剔除", day, "乙", name, 理由="公示有异议") for name in ("G1", "G2")],
+        [subsidy("恢复", day, "乙", "G2", 理由="异议不成立")],
+        [subsidy("批准", day, "乙")],
+        [subsidy("拨付", day, "丙")],
+        [subsidy("退回", day, "丙", name, "T9", 理由="户名不符") for name in ("L1", "L8")],
+        [subsidy("重付", day, "丙", "L1", "T10")],
+    ]
+    taken = []
+    for rows in steps:
+        before = {account: town.cash("ISF-371621", account) for account in ("1004", "2015.02", "2015.03", "5007.02")}
+        first = town.take("subsidies", *rows)
+        town.undo(first)
+        assert {account: town.cash("ISF-371621", account) for account in before} == before
+        assert town.broken() == []
+        taken.append(town.bring("subsidies", town.last or Path()).batch or 0)
+        assert town.broken() == []
+    interest = dict(
+        town.ask(
+            "SELECT l.contract, t.fen FROM loans.subsidy_line t JOIN loans.loan l ON (l.book_id, l.id) = (t.loan_book_id, t.loan_id)"
+            " WHERE t.number = (SELECT max(number) FROM loans.subsidy_batch) ORDER BY 1"
+        )
+    )
+    # 79 days from the 1st of January to the 20th of March, of L1 on the 49,000 元 that are left of it.
+    assert interest == {"G1": 43_011, "G2": 43_011, "L1": 46_775, "L8": 47_729}
+    assert town.cash("ISF-371621", "5007.02") == interest["G2"] + interest["L1"] + interest["L8"]
+    assert town.cash("ISF-371621", "2015.03") == -interest["L8"]
+    assert town.cash("LB-371621-HMRCB", "1132.02") == interest["G1"] + interest["L8"]
+    for number in reversed(taken):
+        town.undo(number)
+    assert town.broken() == []
+    assert town.cash("ISF-371621") == 10_000_000
+
+
+def test_what_can_not_be_done_with_a_subsidy_batch_is_refused_with_its_reason(town: Town) -> None:
+    day = "2017-03-21"
+    town.refuses("subsidies", [subsidy("编制", "2017-01-01", "甲")], (2, "整行", "", "2017-03-20 尚未结息"))
+    town.take("fund-receipts", fund("T1", "1", 资金="贴息资金"))
+    town.close(date(2017, 3, 20))
+    for row, reason in (
+        (subsidy("批准", day, "乙"), "尚未编制"),
+        (subsidy("编制", day, "甲", 期间="2017Q9"), "没有贴息期间 2017Q9"),
+        (subsidy("编制", day, "甲", 贴息方式="先收后贴"), "没有按此方式"),
+        (subsidy("编制", "2017-03-22", "甲"), "2017-03-22"),
+    ):
+        town.refuses("subsidies", [row], (2, "整行", "", reason))
+    town.take("subsidies", subsidy("编制", day, "甲"))
+    for row, reason in (
+        (subsidy("批准", day, "甲"), "编制人不能批准"),
+        (subsidy("批准", day, "乙", **{"金额(元)": "1"}), "申报 1.00 元"),
+        (subsidy("剔除", day, "乙", "L1"), "须说明理由"),
+        (subsidy("剔除", day, "乙", 理由="x"), "明细不在此批次中"),
+        (subsidy("批准", "2017-03-20", "乙"), "早于上一环节"),
+    ):
+        town.refuses("subsidies", [row], (2, "整行", "", reason))
+    town.take("subsidies", subsidy("批准", day, "乙"))
+    town.refuses("subsidies", [subsidy("拨付", day, "丙")], (2, "整行", "", "不足支付"))
+    refund = subsidy("收回", day, "丙", serial="S1", **{"金额(元)": "1"})
+    town.refuses("subsidies", [refund], (2, "整行", "", "应收回 0.00 元"))
+
+
+def test_a_countys_scheme_is_loaded_with_sense_or_refused(town: Town) -> None:
+    for over, reason in (
+        ({"标准(%)": ""}, "须填写标准"),
+        ({"标准(%)": "33.3"}, "须为整数百分比"),
+        ({"后段起始月": "12"}, "须同时填写"),
+        ({"省级(%)": "50"}, "合计须为 100"),
+        ({"年度起始月": "13"}, "1 至 12"),
+        ({"生效日期": "2017-01-01"}, "已按原办法发放贷款"),
+    ):
+        town.refuses("subsidy-schemes", [scheme(**over)], (2, "整行", "", reason))
+    town.take("subsidy-schemes", scheme(**{"后段起始月": "12", "后段标准(%)": "20"}))
+    town.close(date(2017, 1, 1))
+    town.take("loans", lent("N1", 2, 放款日期="2017-01-02"))
+    steps = town.ask("SELECT terms -> 'rates' FROM loans.loan WHERE contract = 'N1'")[0][0]
+    assert [(step["start"], step["gov_ppb"]) for step in steps] == [("2017-01-02", 21_750_000), ("2018-01-02", 8_700_000)]
+
+
+def test_money_in_advance_and_its_return_are_taken_and_taken_back(town: Town) -> None:
+    town.take("fund-receipts", fund("T1", "1000", 资金="贴息资金"))
+    town.close(date(2017, 1, 1))
+    town.refuses("subsidy-advances", [ahead("A1", "500")], (2, "整行", "", "没有预拨清算"))
+    town.take("subsidy-schemes", scheme(贴息方式="预拨清算"))
+    first = town.take("subsidy-advances", ahead("A1", "500"))
+    back = town.take("subsidy-advances", ahead("A2", "-200"))
+    assert (town.cash("ISF-371621", "1036.04"), town.cash("LB-371621-HMRCB", "2241.04")) == (30_000, -30_000)
+    town.refuses("subsidy-advances", [ahead("A3", "-301")], (2, "整行", "", "预拨余额 300.00 元"))
+    town.refuses("subsidy-advances", [ahead("A1", "400")], (2, "整行", "", "已用于另一笔业务"))
+    town.undo(back)
+    town.undo(first)
+    assert (town.cash("ISF-371621", "1036.04"), town.cash("LB-371621-HMRCB", "2241.04")) == (0, 0)
+    assert town.cash("ISF-371621") == 100_000
+    assert town.broken() == []

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -150,7 +151,7 @@ def test_months_quarters_and_a_year_cover_the_same_days(begins: int, year: int) 
     whole = period_named(f"{year}", Cadence.YEAR, begins)
     quarters = [period_named(f"{year}Q{n}", Cadence.QUARTER, begins) for n in (1, 2, 3, 4)]
     assert (quarters[0].start, quarters[-1].end) == (whole.start, whole.end)
-    assert all(a.end == b.start and a.end.day == 21 for a, b in zip(quarters, quarters[1:], strict=False))
+    assert all(a.end == b.start and a.end.day == 21 for a, b in pairwise(quarters))
     month = period_named(f"{year}-{begins:02}", Cadence.MONTH)
     assert month.start == whole.start
     assert month.end == add_months(month.start, 1)

@@ -132,7 +132,8 @@ _ALL = (
         columns=(
             Column(COUNTY, text_cell), Column("产品", one_of(_PRODUCTS)), Column("生效日期", date_cell),
             Column("文件", text_cell), Column(WAY, one_of(_WAYS)),
-            Column("结算周期", one_of({"按月": "month", "按季": "quarter", "按年": "year"})), Column("年度起始月", whole_cell, required=False),
+            Column("结算周期", one_of({"按月": "month", "按季": "quarter", "按年": "year"})),
+            Column("年度起始月", whole_cell, required=False),
             Column("贴息标准", one_of({"全额": "full", "比例": "percent", "点数": "points"})),
             Column("标准(%)", share_ppb_cell, required=False), Column("后段起始月", whole_cell, required=False),
             Column("后段标准(%)", share_ppb_cell, required=False), Column("展期贴息", one_of({"是": True, "否": False})),
