@@ -100,7 +100,9 @@ STREAM_KINDS: Mapping[str, str] = {
     StreamKind.COMPOUND: "复利",
 }
 
-PAYERS: Mapping[str, str] = {"borrower": "借款人", "government": "财政"}
+PAYERS: Mapping[str, str] = {
+    "borrower": "借款人", "government": "财政", "province": "省级财政", "city": "市级财政", "county": "县级财政",
+}  # fmt: skip
 
 EVENTS: Mapping[str, str] = {
     "disbursed": "放款",
