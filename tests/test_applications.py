@@ -23,7 +23,7 @@ from ledger.db import APP_ROLE, engine_as, unit_of_work
 from ledger.errors import FutureDate
 from ledger.journal import JournalEntry
 from loans import disbursement, renewal, servicing
-from loans.applications import filing, undoing, verdict
+from loans.applications import filing, ties, undoing, verdict
 from loans.applications.application import Application, application_from, facts_of
 from loans.applications.filing import Considered, Filing
 from loans.applications.matching import approved
@@ -33,11 +33,12 @@ from loans.applications.verdict import Verdict
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import ApplicationRefused, BadTerms, DuplicateContract, EventRefused, EventReused, LoanError, NotEligible
+from loans.events import TakenOver
 from loans.policy.parameters import PolicyRow, nationwide
 from loans.queries import contracts_numbered
 from loans.terms import Cycle, Floating, Reset
 from registry.cipher import Cipher, cipher_from
-from registry.households import enrol
+from registry.households import Borrower, enrol
 
 MAKER, CHECKER = "甲", "乙"
 LAPSES = FIRST_DAY + (APPROVAL_DAYS + 1) * DAY
@@ -72,9 +73,9 @@ def said(book: Book, reference: str = "P1", day: date = FIRST_DAY, contract: str
     return [Verdict(book=book, contract=contract, reference=reference, day=day, reason=reason)]
 
 
-def file_and_approve(session: Session, application: Application, day: date = FIRST_DAY) -> ApplicationState:
-    file(session, application)
-    (done,) = verdict.approve(session, said(application.book, contract=application.contract, day=day), CHECKER)
+def file_and_approve(session: Session, application: Application, reference: str = "S1") -> ApplicationState:
+    file(session, application, reference)
+    (done,) = verdict.approve(session, said(application.book, contract=application.contract), CHECKER)
     return done.state
 
 
@@ -510,6 +511,37 @@ def test_a_renewal_is_applied_for_while_its_old_loan_fills_the_cap(
     with pytest.raises(NotEligible, match="余额上限"):
         disburse(session, new)
     assert renew(old)[-1].life.standing.principal_fen == 5_000_000
+
+
+def failing(session: Session) -> list[str]:
+    return [f"{one.check}: {one.actual}" for one in ties.checks(session) if not one.ok]
+
+
+@pytest.mark.parametrize(
+    "over", [{}, {"fen": 2_999_999}, {"fen": 3_000_001}, {"rate_ppb": 43_500_001}, {"maturity": date(2017, 12, 1)}]
+)
+def test_a_loan_drawn_otherwise_than_approved_does_not_tie(
+    session: Session, book: Book, monkeypatch: pytest.MonkeyPatch, over: dict[str, int]
+) -> None:
+    file_and_approve(session, wanted(book))
+    assert failing(session) == []
+    monkeypatch.setattr(disbursement, "approved", lambda *_: iter(()))  # nobody looks
+    disburse(session, wanted(book, **over))
+    broken = ["loans: loans of LB-371621-HMRCB that were applied for = drawn as approved: 1 not: A1"]
+    assert failing(session) == (broken if over not in ({}, {"fen": 2_999_999}) else [])
+
+
+def test_a_loan_taken_over_or_inherited_ties(session: Session, book: Book) -> None:
+    file(session, wanted(book, "T1"))
+    event = TakenOver(reference="T", value_date=FIRST_DAY, principal_fen=100_000, charged_until=date(2016, 12, 21))
+    disbursement.take_over(
+        session, wanted(book, "T1", fen=100_000, drawn_on=date(2016, 1, 2), maturity=date(2017, 6, 1)), event, "t"
+    )
+    file_and_approve(session, wanted(book), reference="S2")
+    contract = disburse(session, wanted(book)).contract
+    heir = Borrower(county="371621", code="B000009", kind="household", household="002", name="", id_masked="")
+    servicing.inherit(session, contract, "I1", FIRST_DAY, heir, "t", subsidised=True)
+    assert failing(session) == []
 
 
 # --- undo, and every order of steps ----------------------------------------------------------------------------------
