@@ -470,6 +470,15 @@ def test_what_was_lent_since_counts_on_the_day_of_approval(session: Session, boo
         verdict.approve(session, said(book), CHECKER)
 
 
+def test_a_batch_of_approvals_counts_what_it_approved_before(session: Session, book: Book) -> None:
+    file(session, wanted(book))
+    file(session, wanted(book, "A2"), "S2")
+    both = said(book) + said(book, "P2", contract="A2")
+    with pytest.raises(NotEligible, match=r"借据 A2.*余额 30,000\.00 元，本次 30,000\.00 元"):
+        verdict.approve(session, both, CHECKER)
+    assert standing(session) is Standing.APPLIED
+
+
 def test_age_is_asked_when_a_loan_is_applied_for_and_when_it_is_drawn(session: Session, book: Book) -> None:
     day = date(2022, 3, 1)
     begin_on(session, day)

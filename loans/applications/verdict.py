@@ -44,7 +44,7 @@ def approve(session: Session, verdicts: Sequence[Verdict], actor: str, *, dry_ru
     """
     taken = _decided(session, verdicts, StepKind.APPROVED, actor)
     wanted = [_drawn_from(state.application, state.last.day) for state in taken]
-    findings = [_findings(session, a, state.last.day) for a, state in zip(wanted, taken, strict=True)]
+    findings = _findings(session, wanted, [state.last.day for state in taken])
     refuse_failed(wanted, findings)
     foreseen = previews(session, wanted, actor)
     if not dry_run:
@@ -132,6 +132,11 @@ def _drawn_from(application: Application, day: date) -> Application:
     return replace(application, drawn_on=max(application.drawn_on, day))
 
 
-def _findings(session: Session, application: Application, day: date) -> list[Finding]:
-    (findings,) = explain(session, [application], judged_on=day)
-    return [one for one in findings if one.rule not in AGE]
+def _findings(session: Session, wanted: Sequence[Application], days: Sequence[date]) -> list[list[Finding]]:
+    """Return, for each application in turn, what policy says of it on its day of approval, age left aside."""
+    found: dict[int, list[Finding]] = {}
+    for day in sorted(set(days)):
+        mine = [at for at, one in enumerate(days) if one == day]
+        answers = explain(session, [wanted[at] for at in mine], judged_on=day)
+        found |= {at: [one for one in answer if one.rule not in AGE] for at, answer in zip(mine, answers, strict=True)}
+    return [found[at] for at in range(len(wanted))]
