@@ -5,12 +5,13 @@ from typing import Annotated
 import typer
 
 from app.entrance import BookOption, Day, day_of, opened
-from app.screen import print_loan, print_stories
+from app.screen import print_applications, print_loan, print_stories
 from ledger.books import book_named
 from ledger.business_day import business_date
 from ledger.calendar import DAY
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
+from loans.applications import queries
 from loans.errors import SameNumber, UnknownLoan
 from loans.explanation import charged, run_up
 from loans.queries import contracts_numbered, horizon_now, life_as_of
@@ -36,3 +37,17 @@ def show(
         print_loan(found[0], life, day)
         if explain:
             print_stories([*charged(life), *run_up(life, day + DAY)])
+
+
+@app.command()
+def applications(
+    book: BookOption = None,
+    only_open: Annotated[
+        bool, typer.Option("--open", help="Only those that still wait for a verdict or a drawing (待办).")
+    ] = False,
+) -> None:
+    """List applications with who filed them, who decided, and where they are on the business date (贷款申请)."""
+    with opened() as system, unit_of_work(system.engine) as session:
+        only = book_named(session, BookCode(book)) if book else None
+        found = queries.applications(session, business_date(session), only)
+        print_applications([one for one in found if one[1].is_open or not only_open])

@@ -15,7 +15,8 @@ from ledger.business_day import business_date
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import parse_yuan, percent, yuan
-from loans.disbursement import Application, explain
+from loans.applications.application import Application
+from loans.disbursement import explain
 from loans.policy.parameters import PARAMETERS, Limit, nationwide, policy_on
 from loans.terms.rates import references
 from registry.reference import county_code
@@ -29,7 +30,7 @@ ProductCode = Annotated[str, typer.Option("--product", help="A product's code, s
 TITLES = {
     "registered": "national register only (限建档立卡)", "cap_fen": "cap (余额上限)", "max_months": "longest term (最长期限)",
     "max_rate": "highest rate (利率上限)", "min_age": "youngest (最低年龄)", "max_age": "oldest (最高年龄)",
-    "forbidden_purposes": "purposes refused (禁止用途)",
+    "forbidden_purposes": "purposes refused (禁止用途)", "approval_required": "drawn only when approved (放款前须审批)",
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 import app.tables
 import guarantees.tables
 import ledger.tables
+import loans.applications.tables
 import loans.subsidy.tables
 import loans.tables
 import registry.tables

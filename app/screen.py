@@ -15,6 +15,7 @@ from app.status import Status
 from ledger.calendar import DAY
 from ledger.money import percent, round_half_up, yuan
 from ledger.ties import Check
+from loans.applications.state import ApplicationState, Standing
 from loans.contract import Contract
 from loans.cost import borrower_cost
 from loans.explanation import Story
@@ -113,6 +114,25 @@ def print_loan(contract: Contract, life: Life, day: date) -> None:
     for line in life.instalments:
         made = line.instalment
         table.add_row(str(made.number), str(made.due), yuan(made.fen), yuan(line.paid_fen))
+    out.print(table)
+
+
+def print_applications(found: Sequence[tuple[ApplicationState, Standing]]) -> None:
+    """Print applications as a table: what was asked for, who filed and who decided, and where each is."""
+    table = Table(title=f"{len(found)} applications (贷款申请), yuan")
+    for name in (
+        "contract (借据号)", "book (账套)", "product (产品)", "amount (金额)", "rate (年利率)", "drawing (放款日)",
+        "filed (申请)", "decided (审批)", "standing (状态)",
+    ):  # fmt: skip
+        table.add_column(name, overflow="fold")
+    for state, standing in found:
+        asked, last = state.application, state.last
+        filed = f"{state.filed.day} {state.filed.actor}"
+        decided = "" if last is state.filed else f"{last.day} {last.actor} {last.kind.label}"
+        if standing is Standing.APPROVED:
+            decided += f"，{state.lapses_on} 失效"
+        cells = (asked.contract, asked.book.code, asked.product, yuan(asked.fen), percent(asked.rate_ppb), str(asked.drawn_on))
+        table.add_row(*(Text(cell) for cell in (*cells, filed, decided, f"{standing} {standing.label}")))
     out.print(table)
 
 

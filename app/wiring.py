@@ -13,6 +13,7 @@ import guarantees.liability
 import guarantees.ties
 import ledger.business_day
 import ledger.ties
+import loans.applications.ties
 import loans.queries
 import loans.subsidy.ties
 import loans.ties
@@ -102,6 +103,7 @@ def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
     yield from loans.ties.checks(session)
+    yield from loans.applications.ties.checks(session)
     yield from loans.subsidy.ties.checks(session)
     yield from guarantees.ties.checks(session)
     yield from solar.ties.checks(session)

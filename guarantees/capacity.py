@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 from guarantees.errors import CapacityExceeded, NoPool
 from guarantees.pool import COVERED_PRODUCTS
 from guarantees.queries import available_fen, covered, lock, pools
-from loans.disbursement import Application
+from loans.applications.application import Application
 
 
 class PoolCapacity:

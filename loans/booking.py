@@ -102,6 +102,18 @@ def book_events(
     return results
 
 
+def foreseen(session: Session, contract: Contract, event: LoanEvent, actor: str, narration: str) -> Booked:
+    """Return what booking the first event of a loan will do on its day, once the nights before it are over; nothing is written.
+
+    Raises:
+        EventRefused: the event can't happen to its loan.
+    """
+    at, eve = horizon_now(session), event.value_date - DAY
+    then = Horizon(max(at.charged_through, eve), max(at.aged_through, eve))
+    unborn = _Thread(contract, [], replay(contract.terms, [], then))
+    return _book(session, unborn, event, then, max(event.value_date, business_date(session)), actor, narration)
+
+
 def difference(before: Sequence[Movement], after: Sequence[Movement], contract: Contract) -> tuple[Posting, ...]:
     """Return the postings by which two sequences of movements differ: the added ones, and the lost ones in red."""
     added = Counter(after)

@@ -1,7 +1,7 @@
 """Disbursement (放款) and taking over running loans (接管): how a loan begins."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 from typing import Protocol
 
@@ -11,61 +11,23 @@ from sqlalchemy.orm import Session
 from ledger.books import Book
 from ledger.business_day import business_date
 from ledger.posting import take_sequence
-from loans.booking import Booked, book_events
+from loans.applications.application import Application
+from loans.applications.matching import approved
+from loans.applications.queries import hold, states_of
+from loans.booking import Booked, book_events, foreseen
 from loans.contract import Contract, terms_to_json
 from loans.errors import DuplicateContract, EventRefused, NotEligible
-from loans.events import Disbursed, LoanEvent, TakenOver
+from loans.events import Disbursed, TakenOver
 from loans.policy.eligibility import EACH_DRAWING, Facts, Finding
 from loans.policy.eligibility import check as check_rules
-from loans.policy.parameters import nationwide, policy_on
+from loans.policy.parameters import Policy, nationwide, policy_on
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now, principals
 from loans.subsidy.queries import schemes
-from loans.subsidy.schemes import Scheme, scheme_on
+from loans.subsidy.schemes import scheme_on
 from loans.tables import loan
-from loans.terms import Floating, LoanTerms
 from registry import households
 from registry.households import Enrolment, Home
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Application:
-    """A loan to be made: its contract, who borrows, and how much in fen."""
-
-    book: Book
-    contract: str
-    product: str
-    household: str | None
-    borrower: str
-    fen: int
-    rate_ppb: int
-    drawn_on: date
-    maturity: date
-    purpose: str = ""
-    born_on: date | None = None  # of a person, for rules of age; never stored
-    first_fen: int | None = None  # what is drawn of it at first (分次放款); none: all
-    renews: str | None = None  # the contract that it repays (无还本续贷)
-    floating: Floating | None = None  # what its rate follows (浮动利率); none: it is fixed
-
-    @property
-    def drawn_fen(self) -> int:
-        """What is drawn of it at first."""
-        return self.fen if self.first_fen is None else self.first_fen
-
-    @property
-    def number(self) -> tuple[int, str]:
-        """Its contract number with its book's id: banks number their contracts each for itself."""
-        return self.book.id, self.contract
-
-    @property
-    def home(self) -> Home | None:
-        """Its household with its county."""
-        return (self.book.county, self.household) if self.household else None
-
-    def terms(self, scheme: Scheme | None) -> LoanTerms:
-        """Return the contract's terms under the product of the day and a subsidy scheme."""
-        product = product_on(self.product, self.drawn_on)
-        return product.terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity, scheme, self.floating)
 
 
 class DisbursementCheck(Protocol):
@@ -85,6 +47,8 @@ def disburse(
 ) -> list[Booked]:
     """Make loans, all of a batch or none; those already made under the same contract and terms stay as they are.
 
+    A loan that was applied for must be as approved; whether one may be made without an application is policy.
+
     Raises:
         BadTerms: terms that no loan can have.
         UnknownProduct: no such product on that day.
@@ -97,22 +61,53 @@ def disburse(
     horizon_now(session)
     fresh, contracts = _new_contracts(session, applications)
     for a in fresh:
-        if not 0 < a.drawn_fen <= a.fen:
-            raise EventRefused(a.contract, "首次放款金额必须大于零且不超过合同金额")
-        if (product_on(a.product, a.drawn_on).borrower == "household") != bool(a.household):
-            raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
+        require_sound(a)
     households.lock(session, sorted({home for a in fresh if (home := a.home)}))
     _require_eligible(session, fresh)
     for check in checks:
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
-    _store(session, contracts, fresh)
+    hold(session, [a.book.id for a in fresh])
+    refuse_failed(fresh, _approvals(session, fresh))  # once more: now no step of an application can come between
     names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
-    events: list[tuple[Contract, LoanEvent]] = []
-    for a in fresh:
-        reference = names[(a.book.id, f"{a.contract}/disbursed")]
-        event = Disbursed(reference=reference, value_date=a.drawn_on, fen=a.drawn_fen, renews=a.renews)
-        events.append((contracts[a.number], event))
-    return book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
+    with session.begin_nested() as step:
+        _store(session, contracts, fresh)
+        events = [(contracts[a.number], _first_drawing(a, names[(a.book.id, f"{a.contract}/disbursed")])) for a in fresh]
+        booked = book_events(session, events, actor, lambda c, _: _narration(c), dry_run=dry_run)
+        if dry_run:
+            step.rollback()
+    return booked
+
+
+def previews(session: Session, applications: Sequence[Application], actor: str) -> list[Booked]:
+    """Return what disbursing each application on its day will book: the entry, and the loan's life with its schedule.
+
+    A contract has no id yet (0), nor does its entry name one. Nothing is written.
+
+    Raises:
+        BadTerms: terms that no loan can have.
+        EventRefused: terms that can't be booked.
+    """
+    names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in applications))
+    found = []
+    for a in applications:
+        contract = _unborn(session, a)
+        event = _first_drawing(a, names[(a.book.id, f"{a.contract}/disbursed")])
+        found.append(foreseen(session, contract, event, actor, _narration(contract)))
+    return found
+
+
+def require_sound(application: Application) -> None:
+    """Refuse an application that no policy could allow.
+
+    Raises:
+        UnknownProduct: no such product on that day.
+        EventRefused: a product for households without one, or one for enterprises with one; or more drawn than lent.
+    """
+    a = application
+    if not 0 < a.drawn_fen <= a.fen:
+        raise EventRefused(a.contract, "首次放款金额必须大于零且不超过合同金额")
+    if (product_on(a.product, a.drawn_on).borrower == "household") != bool(a.household):
+        raise EventRefused(a.contract, f"{product_name(a.product)}的借款对象与建档立卡号不符")
 
 
 def draw_more(
@@ -144,7 +139,8 @@ def draw_more(
         if event.fen <= 0:
             raise EventRefused(contract.contract, "金额必须大于零")
         households.lock(session, [part.home] if part.home else [])
-        _require_eligible(session, [part], EACH_DRAWING)
+        (findings,) = explain(session, [part])
+        refuse_failed([part], [[one for one in findings if one.rule in EACH_DRAWING]])
         for check in checks:
             check.admit(session, [part])
     return book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
@@ -180,13 +176,8 @@ def _new_contracts(
     }
     fresh: list[Application] = []
     contracts: dict[tuple[int, str], Contract] = {}
-    subsidies = schemes(session)
     for a in applications:
-        scheme = scheme_on(subsidies, a.product, a.book.county, a.drawn_on)
-        contract = Contract(
-            book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
-            household=a.household, borrower=a.borrower, terms=a.terms(scheme), purpose=a.purpose,
-        )  # fmt: skip
+        contract = _unborn(session, a)
         known = made.get(a.number)
         if known is None and a.number not in contracts:
             contracts[a.number] = contract
@@ -196,43 +187,87 @@ def _new_contracts(
     return fresh, contracts
 
 
-def explain(session: Session, applications: Sequence[Application]) -> list[list[Finding]]:
+def _unborn(session: Session, a: Application) -> Contract:
+    scheme = scheme_on(schemes(session), a.product, a.book.county, a.drawn_on)
+    return Contract(
+        book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
+        household=a.household, borrower=a.borrower, terms=a.terms(scheme), purpose=a.purpose,
+    )  # fmt: skip
+
+
+def _first_drawing(a: Application, reference: str) -> Disbursed:
+    return Disbursed(reference=reference, value_date=a.drawn_on, fen=a.drawn_fen, renews=a.renews)
+
+
+def _narration(contract: Contract) -> str:
+    return f"发放{product_name(contract.product)} {contract.contract}"
+
+
+def explain(session: Session, applications: Sequence[Application], judged_on: date | None = None) -> list[list[Finding]]:
     """Return, for each application in turn, every rule of its day's policy with what was found (准入检查).
 
-    A household's balance in a product counts all its borrowers and banks, and the batch's loans before this one. An
-    extended loan is one loan: it counts once.
+    A household's balance in a product counts all its borrowers and banks, and the batch's loans before this one; a loan to
+    be renewed is not counted. An extended loan is one loan: it counts once.
+
+    Args:
+        session: the database.
+        applications: what is asked about.
+        judged_on: the day whose policy and register count; none: each one's day of drawing. Term, rate and age are always
+            those of the day of drawing.
     """
     enrolled: dict[date, dict[Home, Enrolment]] = {}
     held: dict[str, dict[Home, int]] = {}
+    renewed = {(a.book.id, a.renews) for a in applications if a.renews}
     found = []
     for a in applications:
-        if a.drawn_on not in enrolled:
-            homes = {one.home for one in applications if one.home and one.drawn_on == a.drawn_on}
-            enrolled[a.drawn_on] = households.enrolments(session, sorted(homes), a.drawn_on)
+        day = judged_on or a.drawn_on
+        if day not in enrolled:
+            homes = {one.home for one in applications if one.home and (judged_on or one.drawn_on) == day}
+            enrolled[day] = households.enrolments(session, sorted(homes), day)
         if a.product not in held:
-            held[a.product] = _held(
-                session, {one.home for one in applications if one.home and one.product == a.product}, a.product
-            )
+            homes = {one.home for one in applications if one.home and one.product == a.product}
+            held[a.product] = _held(session, homes, a.product, renewed)
         before = held[a.product].get(a.home, 0) if a.home else 0
         facts = Facts(
             day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before, rate_ppb=a.rate_ppb, purpose=a.purpose,
-            enrolment=enrolled[a.drawn_on].get(a.home) if a.home else None, born_on=a.born_on,
+            enrolment=enrolled[day].get(a.home) if a.home else None, born_on=a.born_on,
         )  # fmt: skip
-        found.append(check_rules(facts, policy_on(nationwide(), a.product, a.book.county, a.book.bank, a.drawn_on)))
+        found.append(check_rules(facts, _policy(a, day)))
         if a.home:
             held[a.product][a.home] = before + a.fen
     return found
 
 
-def _require_eligible(session: Session, fresh: Sequence[Application], rules: Collection[str] | None = None) -> None:
-    for a, findings in zip(fresh, explain(session, fresh), strict=True):
-        if failed := [one.sentence for one in findings if not one.ok and (rules is None or one.rule in rules)]:
+def refuse_failed(applications: Sequence[Application], findings: Sequence[Sequence[Finding]]) -> None:
+    """Refuse the first application of which a rule fails.
+
+    Raises:
+        NotEligible: every rule that it fails is named.
+    """
+    for a, found in zip(applications, findings, strict=True):
+        if failed := [one.sentence for one in found if not one.ok]:
             raise NotEligible(a.contract, a.household, failed)
 
 
-def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, int]:
-    """Return the outstanding principal of households in one product, over all books."""
-    keys = {c.key: (c.county, c.household or "") for c in contracts_of_households(session, homes, product)}
+def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:
+    both = zip(explain(session, fresh), _approvals(session, fresh), strict=True)
+    refuse_failed(fresh, [[*rules, *approval] for rules, approval in both])
+
+
+def _approvals(session: Session, fresh: Sequence[Application]) -> list[list[Finding]]:
+    """Return, for each application in turn, how it keeps to what was approved (审批)."""
+    states = states_of(session, [a.number for a in fresh])
+    return [list(approved(a, states.get(a.number), _policy(a, a.drawn_on).approval_required)) for a in fresh]
+
+
+def _policy(a: Application, day: date) -> Policy:
+    return policy_on(nationwide(), a.product, a.book.county, a.book.bank, day)
+
+
+def _held(session: Session, homes: Collection[Home], product: str, renewed: Collection[tuple[int, str]]) -> dict[Home, int]:
+    """Return the outstanding principal of households in one product, over all books, without the loans to be renewed."""
+    mine = contracts_of_households(session, homes, product)
+    keys = {c.key: (c.county, c.household or "") for c in mine if (c.book_id, c.contract) not in renewed}
     held: dict[Home, int] = {}
     for key, fen in principals(session, keys).items():
         held[keys[key]] = held.get(keys[key], 0) + fen

@@ -88,6 +88,14 @@ class NotEligible(LoanError):
         super().__init__(f"借据 {contract}{who}不符合贷款条件：" + "；".join(reasons))
 
 
+class ApplicationRefused(LoanError):
+    """A step of an application that can't be taken."""
+
+    def __init__(self, contract: str, reason: str) -> None:
+        self.contract, self.reason = contract, reason
+        super().__init__(f"贷款申请 {contract}：{reason}")
+
+
 class EventRefused(LoanError):
     """An event that can't happen to a loan in its state."""
 

@@ -1,6 +1,6 @@
 """Questions to the loan tables: contracts, their events and lives, and the horizon of the nights."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
@@ -118,16 +118,20 @@ def events_referenced(session: Session, references: Iterable[tuple[int, str]]) -
     }
 
 
-def free_references(session: Session, references: Iterable[tuple[int, str]]) -> dict[tuple[int, str], str]:
+def free_references(
+    session: Session,
+    references: Iterable[tuple[int, str]],
+    referenced: Callable[[Session, Iterable[tuple[int, str]]], Collection[tuple[int, str]]] = events_referenced,
+) -> dict[tuple[int, str], str]:
     """Return what to book events under, by (book id, reference): the reference, or another if its event was undone."""
     free = {key: key[1] for key in references}
     number = 1
-    undone = events_referenced(session, ((book_id, name + UNDONE) for (book_id, _), name in free.items()))
+    undone = referenced(session, ((book_id, name + UNDONE) for (book_id, _), name in free.items()))
     while undone:
         number += 1
         taken = [key for key, name in free.items() if (key[0], name + UNDONE) in undone]
         free.update({key: f"{key[1]}~{number}" for key in taken})
-        undone = events_referenced(session, ((key[0], free[key] + UNDONE) for key in taken))
+        undone = referenced(session, ((key[0], free[key] + UNDONE) for key in taken))
     return free
 
 

@@ -6,9 +6,10 @@ from sqlalchemy.orm import Session
 
 from ledger.money import yuan
 from loans import servicing
+from loans.applications.application import Application
 from loans.booking import Booked
 from loans.contract import Contract
-from loans.disbursement import Application, disburse
+from loans.disbursement import disburse
 from loans.errors import EventRefused, EventReused
 from loans.events import Repaid, prolongations
 from loans.movements import State

@@ -19,6 +19,7 @@ from conftest import forget
 
 from app.status import Status
 from ledger.server import embedded
+from registry.identity import uscc_check_digit
 
 if os.environ.get("FUPIN_TEST_DATABASE_URL"):
     pytest.skip("the command line brings its own server", allow_module_level=True)
@@ -328,3 +329,24 @@ def test_policy_is_shown_and_a_loan_checked_rule_by_rule(shop: Shop) -> None:
     firm = (*place[:4], "--product", "FMSC")
     assert "3 rules, all ok (全部符合)" in shop.run("policy", "check", *firm, "--amount", "60000", "--rate", "4.35", *term)
     assert "不是数字" in shop.run("policy", "check", *firm, "--amount", "1", "--rate", "x", *term, code=2)
+
+
+def test_applications_are_listed_with_who_filed_them_and_where_they_are(shop: Shop) -> None:
+    assert "0 applications (贷款申请)" in shop.run("loan", "applications")
+    headings = "县区,银行代码,借据号,产品,借款人,证件号码,金额(元),年利率(%),放款日期,到期日期,申请编号,申请日期,经办人"
+    stem = "92371621MA3900009"
+    row = f"惠民县,HMRCB,SQ{{0}},FMSC,演示企业,{stem}{uscc_check_digit(stem)},50000,4.35,{UNTIL},2017-01-20,Q{{0}},{UNTIL},甲"
+    (shop.folder / "申请.csv").write_text("\n".join([headings, row.format(1), row.format(2)]), encoding="utf-8")
+    shop.run("import", "applications", "申请.csv")
+    verdict = f"县区,银行代码,借据号,流水号,日期,结论,审批人,理由\n惠民县,HMRCB,SQ1,P1,{UNTIL},拒绝,乙,无还款来源"
+    (shop.folder / "审批.csv").write_text(verdict, encoding="utf-8")
+    shop.run("import", "approvals", "审批.csv")
+    everything, still_open = shop.run("loan", "applications"), shop.run("loan", "applications", "--open")
+    assert "2 applications" in everything
+    for said in ("SQ1", "declined", "已拒绝", "乙 拒绝", "50,000.00", "4.35%"):
+        assert said in everything
+    assert "1 applications" in still_open
+    assert "SQ2" in still_open
+    assert "SQ1" not in still_open
+    assert "0 applications" in shop.run("loan", "applications", "--book", "RCF-371621")
+    assert "refused (拒绝)" in shop.run("loan", "applications", "--book", "没有", code=1)

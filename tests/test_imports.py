@@ -118,6 +118,15 @@ def renewed(contract: str, new: str, yuan: object = "50000", **over: object) -> 
     return {**row, "金额(元)": yuan, "年利率(%)": "4.35", **over}
 
 
+def asked(contract: str, number: int, serial: str, yuan: object = "20000", **over: object) -> dict[str, object]:
+    row = lent(contract, number, yuan, 申请编号=serial, 申请日期="2017-01-01", 经办人="甲", 续贷原借据号="")
+    return {**row, **over}
+
+
+def judged(contract: str, serial: str, what: str = "批准", who: str = "乙", **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期="2017-01-01", 结论=what, 审批人=who, 理由="不符合条件"), **over}
+
+
 def drawn(number: str, **over: object) -> dict[str, object]:
     row = place(借款编号=number, 类型="借入", 借款日="2017-01-01", 到期日="2017-04-01")
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
@@ -172,7 +181,8 @@ def sample(kind: str) -> dict[str, object]:
         "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
         "subsidy-schemes": scheme(), "subsidies": subsidy("编制", "2017-01-01", "甲"), "subsidy-stops": stopped("L1", "S77"),
         "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
-        "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90),
+        "classifications": classed("L1", "S75"), "applications": asked("C74", 2, "Q70"), "approvals": judged("A5", "S77"),
+         "inheritances": inherited("L1", "S76", 90),
     }[kind]  # fmt: skip
 
 
@@ -311,7 +321,7 @@ def model(server_url: str, cipher: Cipher, tmp_path_factory: pytest.TempPathFact
     """The database that towns are copies of.
 
     Households H1 to H8, H100 to H117 and the city's own H9; 100,000 元 in the pool, so 1,000,000 元 to lend; loans L1 of
-    H1 (with a repayment P1 of 1,000 元) and L8 of H8, G1 and G2 for the roofs of H6 and H7, a station M1 on the first.
+    H1 (with a repayment P1 of 1,000 元) and L8 of H8, an application Q5 by H5 for A5, G1 and G2 for the roofs of H6 and H7, a station M1 on the first.
     A neighbouring county with a bank and a pool, and a city bank without one.
     """
     address = fresh_database(server_url, "imports_model")
@@ -332,6 +342,7 @@ def model(server_url: str, cipher: Cipher, tmp_path_factory: pytest.TempPathFact
     town.take("loans", lent("L1", 1), lent("L8", 8), roof("G1", 6), roof("G2", 7))
     town.take("stations", plant("G1", "M1", "H6"))
     town.take("repayments", paid("L1", "P1", "1000"))
+    town.take("applications", asked("A5", 5, "Q5"))
     engine.dispose()
     return "imports_model"
 
@@ -826,6 +837,9 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("loans", lent("C5", 10, "10000"), roof("G5", 11), firm)
     town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
     town.take("drawings", part("C6", "Q1", "500"))
+    town.take("applications", asked("C7", 12, "Q7", "1000", 续贷原借据号="C6"))
+    town.refuses("renewals", [renewed("C6", "C7", "1000")], (2, "整行", "", "审批：待审批"))
+    town.take("approvals", judged("C7", "S7"))
     town.take("renewals", renewed("C6", "C7", "1000"))
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
@@ -878,6 +892,10 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
 # --- undo ------------------------------------------------------------------------------------------------------------
 
 PRINCIPAL = "SELECT sum(principal_fen) FROM loans.standing WHERE known_to_seq IS NULL"
+STEPS = (
+    "SELECT contract, kind, value_date, actor, body - 'borrower' FROM loans.application_event e WHERE kind <> 'undone' AND NOT EXISTS "
+    "(SELECT FROM loans.application_event u WHERE u.body ->> 'of' = e.reference) ORDER BY seq"
+)
 UNDONE: dict[str, tuple[dict[str, object], str]] = {
     "households": (home(70), "SELECT count(*) FROM registry.household"),
     "loans": (lent("C1", 2), PRINCIPAL),
@@ -908,6 +926,8 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         "SELECT w.name, l.household FROM loans.loan l LEFT JOIN registry.borrower w ON (w.county, w.code) = (l.county, l.borrower) "
         "WHERE l.contract = 'L1'",
     ),
+    "applications": (asked("C1", 2, "Q1"), STEPS),
+    "approvals": (judged("A5", "S1"), STEPS),
     "renewals": (
         renewed("L1", "C1", "49000"),
         "SELECT l.contract, s.principal_fen FROM loans.standing s JOIN loans.loan l ON (l.book_id, l.id) = (s.book_id, s.loan_id)"
@@ -951,6 +971,58 @@ def test_an_undone_batch_leaves_nothing_behind_and_its_file_can_be_imported_agai
     assert town.ask(question) == after
     town.close(date(2017, 1, 2))
     assert town.broken() == []
+
+
+def test_a_loan_is_applied_for_approved_and_drawn_by_files(town: Town) -> None:
+    town.take("applications", asked("C1", 2, "Q1"), asked("C2", 3, "Q2", 经办人="丙"), asked("C3", 4, "Q3"))
+    verdicts = [
+        judged("C1", "S1"), judged("C2", "S2", "拒绝", "甲", 理由="无还款来源"), judged("C3", "S3"), judged("C3", "S4", "撤回", "甲"),
+    ]  # fmt: skip
+    town.take("approvals", *verdicts)
+    town.refuses(
+        "loans", [lent("C2", 3, "20000"), lent("C3", 4, "20000"), lent("C1", 2, "20000.01")],
+        (2, "整行", "", "审批：已拒绝（2017-01-01 拒绝）"), (3, "整行", "", "审批：已撤回（2017-01-01 撤回）"),
+        (4, "整行", "", "审批：金额 20,000.01 元，要求不超过批准的 20,000.00 元（贷款申请 Q1/applied）"),
+    )  # fmt: skip
+    town.take("loans", lent("C1", 2, "20000"))
+    again = town.send("approvals", *verdicts, {**judged("C1", "S5", "撤回", "甲")})
+    assert [(error.row, "已放款" in error.reason) for error in again.errors] == [(6, True)]
+    assert town.broken() == []
+
+
+def test_applications_and_verdicts_are_undone_from_the_last_to_the_first(town: Town) -> None:
+    asking = town.take("applications", asked("C1", 2, "Q1"))
+    agreed = town.take("approvals", judged("C1", "S1"))
+    lending = town.take("loans", lent("C1", 2, "20000"))
+    for batch, reason in ((asking, "已放款，不能撤销"), (agreed, "已放款，不能撤销")):
+        with pytest.raises(ImportRefused, match=reason):
+            town.undo(batch)
+    who = "SELECT household FROM registry.borrower WHERE household = 'H2'"
+    town.undo(lending)
+    assert town.ask(who) == [("H2",)], "the application still names the borrower"
+    with pytest.raises(ImportRefused, match="流水号 Q1/applied 之后已有审批"):
+        town.undo(asking)
+    town.undo(agreed)
+    town.undo(asking)
+    assert town.ask(who) == []
+    town.take("applications", asked("C1", 2, "Q1", "30000"))
+    town.take("approvals", judged("C1", "S1"))
+    town.take("loans", lent("C1", 2, "30000"))
+
+
+def test_bad_applications_and_verdicts_are_reported_row_by_row(town: Town) -> None:
+    town.refuses(
+        "applications",
+        [asked("A5", 5, "Q9"), asked("L1", 1, "Q10", "1"), asked("C4", 2, "Q11", 用途="建房"), asked("C5", 3, "Q12", 申请日期="2017-01-02")],
+        (2, "整行", "", "贷款申请 A5：已有申请 Q5/applied（待审批）"), (3, "整行", "", "借据号 L1 已被另一笔贷款使用"),
+        (4, "整行", "", "用途：建房"), (5, "整行", "", "日期 2017-01-02 晚于营业日 2017-01-01"),
+    )  # fmt: skip
+    town.refuses(
+        "approvals",
+        [judged("A5", "S1", who="甲"), judged("A5", "S2", "拒绝", 理由=""), judged("C9", "S3"), judged("A5", "S4", "同意")],
+        (2, "整行", "", "经办人 甲 不能审批自己提交的申请"), (3, "整行", "", "拒绝必须说明理由"), (4, "整行", "", "没有这笔申请"),
+        (5, "结论", "同意", "应为：批准、拒绝、撤回"),
+    )  # fmt: skip
 
 
 def test_a_claim_is_taken_back_step_by_step_and_taken_again(overdue: Town) -> None:

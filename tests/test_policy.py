@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from app.cli_policy import TITLES
 from ledger.books import Book
 from ledger.calendar import DAY, add_months
 from loans import disbursement
@@ -135,6 +136,10 @@ def test_each_parameter_is_the_newest_of_the_most_specific_place(rows: list[Poli
                         value = getattr(row, name)
                         expected = expected if value is None else Limit(value, row.source)
         assert getattr(policy, name) == expected
+
+
+def test_every_parameter_is_shown_under_a_title() -> None:
+    assert set(TITLES) == set(PARAMETERS)
 
 
 def test_a_banks_own_row_names_its_county() -> None:

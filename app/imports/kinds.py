@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import backing, lending, subsidising
+from app.imports import applying, backing, lending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -38,6 +38,13 @@ _REFERENCES = {name: reference.code for reference in references().values() for n
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
+_WANTED = (
+    *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
+    Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
+    Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
+    Column("参考利率", one_of(_REFERENCES), required=False), Column("加点(%)", spread_ppb_cell, required=False),
+    Column("重定价周期(月)", whole_cell, required=False),
+)  # fmt: skip
 
 _ALL = (
     Importer(
@@ -53,12 +60,22 @@ _ALL = (
     Importer(
         kind="loans", title="贷款发放", unique=(COUNTY, BANK, CONTRACT),
         apply=lending.loans, undo=lending.undo_loan_events,
+        columns=(*_WANTED, Column("首次放款(元)", fen_cell, required=False)),
+    ),
+    Importer(
+        kind="applications", title="贷款申请", unique=(COUNTY, BANK, "申请编号"),
+        apply=applying.applications, undo=applying.undo_applications,
         columns=(
-            *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
-            Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
-            Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
-            Column("首次放款(元)", fen_cell, required=False), Column("参考利率", one_of(_REFERENCES), required=False),
-            Column("加点(%)", spread_ppb_cell, required=False), Column("重定价周期(月)", whole_cell, required=False),
+            *_WANTED, Column("续贷原借据号", code_cell, required=False), Column("申请编号", code_cell),
+            Column("申请日期", date_cell), Column("经办人", text_cell),
+        ),
+    ),
+    Importer(
+        kind="approvals", title="审批", unique=(COUNTY, BANK, SERIAL),
+        apply=applying.approvals, undo=applying.undo_approvals,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("结论", one_of(applying.VERDICTS)),
+            Column("审批人", text_cell), Column("理由", text_cell, required=False),
         ),
     ),
     Importer(

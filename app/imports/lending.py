@@ -17,6 +17,8 @@ from ledger.calendar import add_months
 from ledger.journal import BookCode
 from ledger.money import yuan
 from loans import disbursement, renewal, servicing
+from loans.applications.application import Application
+from loans.applications.queries import applies
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import BadTerms, EventRefused, UnknownLoan
@@ -53,27 +55,33 @@ def undo_households(session: Session, _: Desk, made: Made) -> None:
 
 def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Make loans, and their borrowers where they are new."""
+    wanted = [application for _, application in loans_wanted(session, desk, records)]
+    return _made(disbursement.disburse(session, wanted, desk.actor, disbursement_checks()))
+
+
+def loans_wanted(session: Session, desk: Desk, records: Sequence[Record]) -> list[tuple[Record, Application]]:
+    """Return the loan that each row asks for, county by county; borrowers are added where they are new."""
     look = Lookup(session, records)
     by_county: dict[str, list[tuple[Record, Book]]] = {}
     for r in records:
         book = look.book(r, BookKind.LOANS, r["放款日期"])
         by_county.setdefault(book.county, []).append((r, book))
-    applications = []
+    wanted = []
     for county, rows in sorted(by_county.items()):
         people = [
             ("household" if r["建档立卡号"] else "enterprise", r["证件号码"], r["借款人"], r["建档立卡号"]) for r, _ in rows
         ]
         who = registry.households.add_borrowers(session, desk.cipher, county, people)
-        applications += [
-            disbursement.Application(
+        wanted += [
+            (r, Application(
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
-                first_fen=r["首次放款(元)"], floating=_floating(r),
+                first_fen=r.values.get("首次放款(元)"), renews=r.values.get("续贷原借据号"), floating=_floating(r),
                 born_on=birth_date(r["证件号码"]),
-            )
+            ))
             for r, book in rows
         ]  # fmt: skip
-    return _made(disbursement.disburse(session, applications, desk.actor, disbursement_checks()))
+    return wanted
 
 
 def repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -127,7 +135,7 @@ def renewals(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     for r in records:
         day = r["放款日期"]
         old = look.contract(r, day)
-        application = disbursement.Application(
+        application = Application(
             book=look.book(r, BookKind.LOANS, day), contract=r["新借据号"], product=old.product, household=old.household,
             borrower=old.borrower, fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=day, maturity=r["到期日期"],
             purpose=old.purpose, born_on=registry.households.born_on(session, desk.cipher, old.county, old.borrower),
@@ -192,8 +200,14 @@ def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
             _require_nothing_on(session, contract, event)
         servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
         named = event.borrower if isinstance(event, Inherited) else contract.borrower if begins else None
-        if named is not None and not borrows(session, contract.county, named):
-            registry.households.release_borrower(session, contract.county, named)
+        if named is not None:
+            release_borrower(session, contract.county, named)
+
+
+def release_borrower(session: Session, county: str, borrower: str) -> None:
+    """Let go of a borrower whom no loan and no application names any more."""
+    if not borrows(session, county, borrower) and not applies(session, county, borrower):
+        registry.households.release_borrower(session, county, borrower)
 
 
 def _made(booked: Sequence[Booked]) -> list[dict[str, Any]]:

@@ -12,6 +12,8 @@ from registry.households import Enrolment
 
 EACH_DRAWING = frozenset(("建档立卡", "识别标准", "余额上限"))
 """The rules that must hold again whenever a part is drawn; the others are of the contract."""
+AGE = frozenset(("最低年龄", "最高年龄"))
+"""The rules that need a birthday, which only the file of an application or a loan brings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

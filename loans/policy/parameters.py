@@ -31,6 +31,7 @@ class PolicyRow:
     min_age: int | None = None
     max_age: int | None = None
     forbidden_purposes: tuple[str, ...] | None = None
+    approval_required: bool | None = None  # a loan is drawn only under an application that another person approved
 
     def __post_init__(self) -> None:
         if self.bank and not self.county:
@@ -65,6 +66,7 @@ class Policy:
     min_age: Limit[int] | None
     max_age: Limit[int] | None
     forbidden_purposes: Limit[tuple[str, ...]] | None
+    approval_required: Limit[bool] | None
 
 
 PARAMETERS = tuple(field.name for field in fields(Policy))
