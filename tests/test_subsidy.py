@@ -1,5 +1,6 @@
 """Interest subsidy: a bank's batch from its preparation to its payment, in every way of paying, and what must hold of it."""
 
+import random
 from dataclasses import replace
 from datetime import date
 from fractions import Fraction
@@ -624,3 +625,84 @@ def test_a_list_that_never_came_is_asked_for(session: Session, bank: Bank) -> No
     bank.begin(E1_DRAWN)
     with pytest.raises(SubsidyBatchRefused, match="尚未导入该行此期的清单"):
         bank_list.differences(session, bank.fund, bank.book, Mode.TO_BANK, "2017Q2")
+
+
+# --- a year of quarters ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", [Mode.TO_BANK, Mode.PREPAID, Mode.HOUSEHOLD_FIRST])
+def test_a_year_of_lists_ties_whatever_happens_to_its_loans(session: Session, bank: Bank, mode: Mode) -> None:
+    """Repayments, misuse and bounced payments, some back-dated, lines rejected, refused and returned; then all is asked once."""
+    luck, first = random.Random(f"2017 {mode}"), date(2017, 3, 15)
+    bank.begin(first, 10**9)
+    loading.load(session, [scheme(mode=mode, valid_from=first)], "t")
+    mine = [bank.lend(f"C{n}", first, add_months(first, luck.choice([4, 9, 12, 30])), fen=luck.randint(10_000, 50_000) * 100)
+            for n in range(7)]  # fmt: skip
+    if mode is Mode.PREPAID:
+        payment.pay_ahead(session, bank.fund, bank.book, "Y1", first, 90_000, "丙")
+    day = first
+    for label, last in (("2017Q1", 20), ("2017Q2", 20), ("2017Q3", 20), ("2017Q4", 20)):
+        end = period_named(label, Cadence.QUARTER).end
+        assert (end - DAY).day == last
+        close(session, day, end - DAY)
+        day = end
+        for number in range(3):
+            _happens(session, bank, luck.choice(mine), day, luck, f"{label}/{number}")
+        _list_of_a_quarter(session, bank, mode, label, day, luck)
+        assert not failing(session), label
+    close(session, day, period_named("2018Q1", Cadence.QUARTER).end - DAY)
+    day = period_named("2018Q1", Cadence.QUARTER).end
+    for loan in mine:
+        bank.repay(loan, day, 300_000)
+    last_one = bank.prepare("2018Q1", day, mode)
+    if last_one.rejected:
+        preparation.restore(session, last_one, list(last_one.rejected), "复核无误", day, "乙")
+    bank.pay(bank.approve(last_one, day), day)
+    assert not failing(session)
+    with pytest.raises(SubsidyBatchRefused, match="没有应贴息的贷款"):
+        bank.prepare("2018Q1", day, mode)
+    if mode is not Mode.HOUSEHOLD_FIRST:
+        for one in positions(session, bank.book):
+            assert (one.in_review_fen, one.approved_fen, one.unasked_fen) == (0, 0, 0), one
+
+
+def _happens(session: Session, bank: Bank, loan: Contract, day: date, luck: random.Random, name: str) -> None:
+    """Let something happen to a loan, or nothing if it can't."""
+    back = max(loan.terms.drawn_on + DAY, day - luck.randint(0, 60) * DAY)
+    what = luck.choice(["pay", "pay", "pay", "bounce", "misuse", "stop"])
+    try:
+        with session.begin_nested():
+            if what == "misuse":
+                servicing.find_misuse(session, loan, f"{name}m", back, "t")
+            elif what == "stop":
+                refusal.stop(session, loan, f"{name}s", day, back, "任公职", "t")
+            else:
+                servicing.repay(session, [(loan, Repaid(reference=name, value_date=back, fen=luck.randint(1, 1_500_000)))], "t")
+                if what == "bounce":
+                    servicing.reverse(session, loan, name, day, "t")
+    except EventRefused:
+        return
+
+
+def _list_of_a_quarter(session: Session, bank: Bank, mode: Mode, label: str, day: date, luck: random.Random) -> None:
+    try:
+        one = bank.prepare(label, day, mode)
+    except SubsidyBatchRefused:
+        return  # nobody has paid yet, or all is asked
+    for line in one.lines:
+        verdict = luck.random()
+        if verdict < 0.3:
+            preparation.reject(session, one, [line.loan[1]], "待核", day, "乙", final=False)
+        elif verdict < 0.4 and line.fen > 0:
+            preparation.reject(session, one, [line.loan[1]], "不符", day, "乙", final=True)
+    one = bank.now(one)
+    if not one.accepted:
+        return
+    one = bank.pay(bank.approve(one, day), day)
+    if one.cash and luck.random() < 0.7:
+        loan = luck.choice(one.cash)[0].loan[1]
+        payment.take_return(session, one, [loan], "T", day, "户名不符", "丙")
+        if luck.random() < 0.5:
+            payment.pay_again(session, one, [loan], "T2", day, "丙")
+    if one.reclaimed_fen:
+        payment.take_refund(session, one, "S", day, luck.randint(1, one.reclaimed_fen), "丙")
