@@ -122,6 +122,8 @@ class Debt:
 
     def oldest_due(self) -> date | None:
         """Return the oldest due date that has aged unpaid."""
+        if not (self._overdue or self._contract.aged_fen or self._penalty.aged_fen or self._compound.aged_fen):
+            return None
         dates = [mine.made[mine.first].due for mine in self._charges.values() if mine.aged_fen]
         if self._overdue:
             dates.append(next(self._plan[i].due for i in range(self._front, len(self._plan)) if self._late[i] and self._left(i)))
@@ -203,7 +205,7 @@ class Debt:
     def age(self, day: date) -> tuple[int, bool]:
         """Let the close of a day pass: return the principal that becomes overdue with it, and whether any interest does."""
         self.aged = day
-        bearing = [mine.age(day) for mine in self._charges.values()]
+        bearing = [mine.age(day) for mine in self._charges.values() if mine.aged < len(mine.made)]
         fallen = 0
         for index in range(self._front, len(self._plan)):
             if self._plan[index].due > day:

@@ -226,15 +226,19 @@ class Running:
             undue = int(self.terms.principal_fen)
         if self.misused:  # all of it bears the penalty rate, the heavier of the two (domain.md 4)
             undue, overdue = 0, principal
-        last = self.debt.last
-        steps = self._contract_steps(None if last.rolling.convention is Convention.SAME else last.nominal)
-        self.lines[StreamKind.CONTRACT].run(day, undue, steps, self.state)
+        contract, penalty, compound = self.lines.values()
+        if undue or contract.base_fen:
+            last = self.debt.last
+            steps = self._contract_steps(None if last.rolling.convention is Convention.SAME else last.nominal)
+            contract.run(day, undue, steps, self.state)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
-        self.lines[StreamKind.PENALTY].run(day, overdue, self._penalty_steps(percent), self.state)
-        matured = principal == overdue  # nothing is left inside the term
+        if overdue or penalty.base_fen:
+            penalty.run(day, overdue, self._penalty_steps(percent), self.state)
         with_penalty = self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY
-        base = self.debt.aged_interest_fen(with_penalty=with_penalty)
-        self.lines[StreamKind.COMPOUND].run(day, base, self._penalty_steps(percent if matured else 100), self.state)
+        unpaid = self.debt.aged_interest_fen(with_penalty=with_penalty)
+        if unpaid or compound.base_fen:
+            matured = principal == overdue  # nothing is left inside the term
+            compound.run(day, unpaid, self._penalty_steps(percent if matured else 100), self.state)
 
     def _contract_steps(self, nominal: date | None) -> list[Segment]:
         if nominal not in self._steps:
