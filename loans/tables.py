@@ -237,19 +237,3 @@ accrual_figure = Table(
     ForeignKeyConstraint(["book_id", "business_date"], ["loans.accrual_run.book_id", "loans.accrual_run.business_date"]),
     schema="loans",
 )
-
-draw_event = Table(
-    "draw_event",
-    metadata,
-    Column("book_id", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("number", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("value_date", Date, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("body", JSONB, nullable=False),
-    PrimaryKeyConstraint("book_id", "seq"),
-    UniqueConstraint("book_id", "reference"),
-    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
-    schema="loans",
-)
