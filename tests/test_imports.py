@@ -123,6 +123,10 @@ def drawn(number: str, **over: object) -> dict[str, object]:
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
 
 
+def given_back(number: str, serial: str, yuan: object, day: object = "2017-01-01") -> dict[str, object]:
+    return {**drawn(number, 类型="归还", 借款日=day, 到期日="", 流水号=serial), "金额(元)": yuan}
+
+
 def plant(contract: str, meter: str, household: str, **over: object) -> dict[str, object]:
     row = place(借据号=contract, 电表号=meter, 建档立卡号=household, 并网日期="2016-12-15")
     return {**row, "容量(kW)": "5", "还贷比例(%)": "85", **over}
@@ -1266,7 +1270,7 @@ def test_one_file_draws_and_extends_twice_on_one_day(town: Town) -> None:
     town.refuses(
         "relending",
         [same, {**same, "金额(元)": "2"}],
-        (3, "县区、银行代码、借款编号、类型、借款日、到期日", "惠民县 HMRCB Z2 借入 2017-01-01 2017-04-01", "重复"),
+        (3, "县区、银行代码、借款编号、类型、借款日、到期日、流水号", "惠民县 HMRCB Z2 借入 2017-01-01 2017-04-01", "重复"),
     )
 
 
@@ -1275,6 +1279,32 @@ def test_a_draw_is_not_extended_before_it_was_drawn(town: Town) -> None:
     town.take("relending", drawn("Z1", 借款日="2017-01-05", 到期日="2017-04-05"))
     early = drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-07-05")
     town.refuses("relending", [early], (2, "整行", "", "展期不能早于借款日 2017-01-05"))
+
+
+def test_a_draw_goes_back_in_parts_and_each_part_is_taken_back(town: Town) -> None:
+    book = "LB-371621-HMRCB"
+    town.take("relending", drawn("Z1"))
+    town.refuses(
+        "relending",
+        [given_back("Z1", "", "1"), given_back("Z1", "G1", "1000000.01"), {**given_back("Z1", "G2", "1"), "年利率(%)": "2"},
+         drawn("Z1", 类型="展期", 到期日=""), drawn("Z2", 到期日="")],
+        (2, "整行", "", "归还必须填写流水号"), (3, "整行", "", "超过借款余额 1,000,000.00 元"), (4, "整行", "", "归还的利率应与原借款一致：1.75%"),
+        (5, "整行", "", "借入和展期必须填写到期日"), (6, "整行", "", "借入和展期必须填写到期日"),
+    )  # fmt: skip
+    parts = town.take("relending", given_back("Z1", "G1", "400000"), given_back("Z1", "G2", "100000"))
+    assert town.cash(book, "2004") == -50_000_000
+    left = town.take("relending", drawn("Z1", 类型="展期", 到期日="2017-07-01") | {"金额(元)": "500000"})
+    with pytest.raises(ImportRefused, match="流水号 G2 的归还之后已有业务"):
+        town.undo(parts)
+    town.undo(left)
+    town.undo(parts)
+    assert town.cash(book, "2004") == -100_000_000
+    again = town.bring("relending", town.write([given_back("Z1", "G1", "400000"), given_back("Z1", "G2", "100000")]))
+    assert (again.errors, again.fresh) == ((), 2)
+    assert town.send("relending", given_back("Z1", "G1", "400000"), suffix=".xlsx").fresh == 0
+    town.close(date(2017, 4, 2))
+    assert (town.cash(book, "2004"), town.cash(book, "2231")) == (0, 0)
+    assert town.broken() == []
 
 
 def test_one_bad_row_costs_a_few_tries_more(still: Town) -> None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import backing, lending
+from app.imports import backing, lending, relending
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -32,6 +32,7 @@ _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
+_DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
 _ALL = (
@@ -122,12 +123,12 @@ _ALL = (
         ),
     ),
     Importer(
-        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "类型", "借款日", "到期日"),
-        apply=backing.relending, undo=backing.undo_relending,
+        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "类型", "借款日", "到期日", SERIAL),
+        apply=relending.relending, undo=relending.undo_relending,
         columns=(
-            *_PLACE, Column("借款编号", code_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
+            *_PLACE, Column("借款编号", code_cell), Column("类型", one_of(_DRAW_STEPS)),
             Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
-            Column("到期日", date_cell),
+            Column("到期日", date_cell, required=False), Column(SERIAL, code_cell, required=False),
         ),
     ),
     Importer(

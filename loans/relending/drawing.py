@@ -16,7 +16,7 @@ from loans.errors import RelendingRefused
 from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record, record_undone
-from loans.relending.queries import draws
+from loans.relending.queries import draws, held, hold
 from registry.reference import rural_banks
 
 TERMS_MONTHS = (3, 6, 12)
@@ -30,16 +30,17 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
         FutureDate: one is drawn after the business date.
     """
     today = business_date_from(session, (one.drawn_on for one in wanted))
+    hold(session, {one.book.id for one in wanted})
     rural = rural_banks(session)
-    known = {(d.book.id, d.number): d for d in draws(session)}
+    known = {d.key: d for d in draws(session)}
     fresh: list[Draw] = []
     for one in wanted:
-        if (one.book.id, one.number) in known:
-            if known[(one.book.id, one.number)].agreed != one.agreed:
+        if one.key in known:
+            if known[one.key].agreed != one.agreed:
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
         _require_allowed(one, rural, today)
-        known[(one.book.id, one.number)] = one
+        known[one.key] = one
         fresh.append(one)
     for one in fresh:
         facts = {"fen": one.fen, "rate_ppb": one.rate_ppb, "due_on": one.due_on.isoformat(), "reported_on": today.isoformat()}
@@ -65,14 +66,14 @@ def undo_draw(session: Session, one: Draw, actor: str) -> None:
         RelendingRefused: it was extended or repaid, or interest on it was paid.
     """
     today = business_date(session)
-    if one.extensions or one.repaid_on:
+    one = held(session, one)
+    if one.extensions or one.repayments:
         raise RelendingRefused(one.number, "已展期或已归还，不能撤销")
     if any(paid_on(one, period) < today for period in interest_periods(one)):
         raise RelendingRefused(one.number, "已支付利息，不能撤销")
     reference = record_undone(session, one.book, one.number, "drawn", today, actor)
     take_back(session, one.book, f"relending/{one.number}/drawn", today, actor)
-    left = [other for other in draws(session) if other.book.id == one.book.id]
-    accrue(session, {one.book.id: one.book}, left, today - DAY, today, f"relending/{reference}")
+    accrue(session, {one.book.id: one.book}, draws(session, [one.book.id]), today - DAY, today, f"relending/{reference}")
 
 
 def _require_allowed(one: Draw, rural: set[str], today: date) -> None:

@@ -9,7 +9,8 @@ from ledger.business_day import business_date, business_date_from
 from ledger.calendar import add_months
 from loans.errors import RelendingRefused
 from loans.relending.draw import Draw
-from loans.relending.events import record, record_undone
+from loans.relending.events import in_effect, record, record_undone
+from loans.relending.queries import held, latest_step
 
 MOST_EXTENSIONS = 4
 MOST_YEARS = 5
@@ -23,6 +24,7 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
         FutureDate: it is agreed after the business date.
     """
     business_date_from(session, [agreed_on])
+    one = held(session, one)
     if due_on in one.extensions:
         return one
     if one.repaid_on is not None or agreed_on > one.ends_on:
@@ -42,11 +44,12 @@ def undo_extension(session: Session, one: Draw, due_on: date, actor: str) -> Dra
     """Take the last extension of a draw back; return the draw without it.
 
     Raises:
-        RelendingRefused: another one came later, or the draw would have been due already.
+        RelendingRefused: another step came later, or the draw would have been due already.
     """
     today = business_date(session)
+    one = held(session, one)
     without = replace(one, extensions=one.extensions[:-1])
-    if one.extensions[-1:] != (due_on,) or one.repaid_on:
+    if latest_step(session, one) != in_effect(session, one.book, one.number, f"extended/{due_on}"):
         raise RelendingRefused(one.number, f"至 {due_on} 的展期之后已有业务，不能撤销")
     if without.ends_on < today:
         raise RelendingRefused(one.number, f"原到期日 {without.ends_on} 已过，展期不能撤销")

@@ -24,7 +24,7 @@ def _accounts(session: Session, mine: Sequence[Book], closed: date) -> Iterator[
     for one in draws(session):
         came_later = one.reported_on is not None and one.reported_on > closed
         owed = 0 if came_later else payable(one, closed)  # what came late the next night accrues
-        for account, fen in zip(accounts, (0 if one.repaid_on else one.fen, owed), strict=True):
+        for account, fen in zip(accounts, (one.left_fen, owed), strict=True):
             sums[(one.book.id, account)] = sums.get((one.book.id, account), 0) - fen
     held = turnovers(session, books=[book.id for book in mine], accounts=accounts)
     for book in mine:
