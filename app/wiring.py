@@ -92,7 +92,7 @@ def night_steps() -> tuple[Step, ...]:
         Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
         Step("reprice", lambda s, d: asdict(repricing.reprice(s, d))),
         Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
-        Step("relending", lambda s, d: {"fen": relending_night(s, d)}),
+        Step("relending", lambda s, d: asdict(relending_night(s, d))),
         Step("pools", _pools),
         Step("tie", _tie_at_month_end),
     )

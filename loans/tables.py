@@ -199,6 +199,7 @@ standing = Table(
         postgresql_where=text("known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing'"),
     ),
     Index("ix_standing_known_from", "book_id", "known_from_seq"),
+    Index("ix_standing_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
 )
 

@@ -1,24 +1,31 @@
 """Relending: interest by balance, early and partial repayment, pledges, and the allocation of loans to draws."""
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 import pytest
+from conftest import open_city
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import text
+from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
-from test_loan_life import balances, close_nights, failing
+from test_loan_life import balances, bullet_loan, close_nights, failing
 
 from ledger.books import Book, BookKind
 from ledger.business_day import flip
+from ledger.db import OWNER_ROLE, engine_as, unit_of_work
 from ledger.errors import FutureDate
 from ledger.journal import BookCode
+from loans.booking import book_events
+from loans.contract import Contract
 from loans.errors import RelendingRefused
+from loans.events import LoanEvent, RateSet, Repaid, Reversed
+from loans.relending.allocation import Fundable, Need, Pair, allocate
 from loans.relending.draw import Draw, Repayment, interest_periods, payable
 from loans.relending.drawing import draw, undo_draw
 from loans.relending.extension import extend, undo_extension
+from loans.relending.funding import allocated
 from loans.relending.queries import draws
 from loans.relending.repayment import repay, undo_repayment
 
@@ -208,3 +215,190 @@ def test_what_a_repayment_stands_on_is_not_undone(session: Session, drawn: Draw)
     assert balances(session, drawn.book) == {}
     assert session.scalar(text("SELECT count(*) FROM loans.draw_event WHERE kind = 'undone'")) == 5
     assert not failing(session)
+
+
+# --- allocation, as a function -----------------------------------------------------------------------------------------
+
+needs = st.lists(st.integers(0, 100), min_size=1, max_size=4).map(lambda all_: [Need(f"Z{n}", fen) for n, fen in enumerate(all_)])
+loans = st.lists(st.tuples(st.integers(0, 40), st.booleans()), max_size=8).map(
+    lambda all_: [Fundable(n, fen, RATE, of_household) for n, (fen, of_household) in enumerate(all_)]
+)
+
+
+@given(st.lists(st.tuples(needs, loans), min_size=1, max_size=6))
+def test_whatever_happens_no_draw_and_no_loan_gives_more_than_it_has(steps: list[tuple[list[Need], list[Fundable]]]) -> None:
+    current: dict[Pair, int] = {}
+    for draws_, loans_ in steps:
+        found = allocate(draws_, loans_, current)
+        assert all(fen > 0 for fen in found.values())
+        of_draw = {d.number: sum(fen for (number, _), fen in found.items() if number == d.number) for d in draws_}
+        of_loan = {one.loan_id: sum(fen for (_, loan), fen in found.items() if loan == one.loan_id) for one in loans_}
+        assert all(of_draw[d.number] <= d.fen for d in draws_)
+        assert all(of_loan[one.loan_id] <= one.fen for one in loans_)
+        assert sum(found.values()) == min(sum(d.fen for d in draws_), sum(one.fen for one in loans_)), "as much as can be"
+        assert allocate(draws_, loans_, found) == found, "what is allowed stays"
+        current = found
+
+
+@given(needs, loans, needs, loans)
+def test_what_need_not_move_does_not(needs_: list[Need], loans_: list[Fundable], later: list[Need], left: list[Fundable]) -> None:
+    """Looking at the troubled loans alone, as the night does, gives what looking at all of them gives."""
+    before = allocate(needs_, loans_, {})
+    whole = allocate(later, left, before)
+    limit = {one.loan_id: one.fen for one in left}
+    sums = {d.number: sum(fen for (number, _), fen in before.items() if number == d.number) for d in (*needs_, *later)}
+    used: dict[int, int] = {}
+    for (_, loan), fen in before.items():
+        used[loan] = used.get(loan, 0) + fen
+    needed = {d.number: d.fen for d in later}
+    over = {number for number, fen in sums.items() if fen > needed.get(number, 0)}
+    touched = {loan for (number, loan) in before if number in over or used[loan] > limit.get(loan, 0)}
+    if touched or any(d.fen > sums.get(d.number, 0) for d in later):
+        touched |= {loan for loan in used if used[loan] < limit.get(loan, 0)}
+    played = {pair: fen for pair, fen in before.items() if pair[1] in touched}
+    room = [
+        Need(d.number, d.fen - sums.get(d.number, 0) + sum(fen for (number, _), fen in played.items() if number == d.number))
+        for d in later
+    ]
+    part = allocate(room, [one for one in left if one.loan_id in touched or one.loan_id not in used], played)
+    assert {pair: fen for pair, fen in before.items() if pair[1] not in touched} | part == whole
+
+
+def test_households_are_funded_before_enterprises_and_older_loans_first() -> None:
+    ordered = [Fundable(1, 50, RATE, of_household=False), Fundable(2, 40, RATE), Fundable(3, 40, RATE)]
+    assert allocate([Need("Z1", 60), Need("Z2", 60)], ordered, {}) == {("Z1", 2): 40, ("Z1", 3): 20, ("Z2", 3): 20, ("Z2", 1): 40}
+
+
+# --- allocation in the night ---------------------------------------------------------------------------------------------
+
+FIRST = date(2017, 1, 1)
+
+
+@dataclass
+class World:
+    """A bank with loans and draws, and the days that pass there."""
+
+    session: Session
+    book: Book
+    loans: dict[str, Contract] = field(default_factory=dict)
+    today: date = FIRST
+
+    def lend(self, name: str, fen: int) -> None:
+        self.loans[name] = bullet_loan(self.session, self.book, FIRST, fen, name=name)
+
+    def draw(self, number: str, fen: int, months: int = 12) -> Draw:
+        due = date(
+            self.today.year + (self.today.month - 1 + months) // 12, (self.today.month - 1 + months) % 12 + 1, self.today.day
+        )
+        (one,) = draw(
+            self.session, [Draw(book=self.book, number=number, fen=fen, rate_ppb=RATE, drawn_on=self.today, due_on=due)], "t"
+        )
+        return one
+
+    def happen(self, name: str, event: LoanEvent) -> None:
+        book_events(self.session, [(self.loans[name], event)], "t", lambda c, e: e.kind)
+
+    def pay(self, name: str, fen: int) -> None:
+        self.happen(name, Repaid(reference=f"{name}/{self.today}", value_date=self.today, fen=fen))
+
+    def night(self, until: date | None = None) -> None:
+        """Close nights, and hold every tie after the last."""
+        until = until or self.today
+        close_nights(self.session, self.today, until)
+        self.today = until + DAY
+        assert not failing(self.session)
+
+    def found(self, day: date | None = None) -> dict[tuple[str, str], int]:
+        """Return what is allocated now, or was at the close of a day, by draw and contract."""
+        names = {contract.id: name for name, contract in self.loans.items()}
+        return {(row.number, names[row.loan_id]): row.fen for row in allocated(self.session, [self.book.id], day)}
+
+
+@pytest.fixture
+def world(session: Session, city: dict[str, Book]) -> World:
+    """Four loans of 50,000 at 4.35 % and a draw of 120,000, allocated in the night of the first day."""
+    made = World(session, city["LB"])
+    for name in ("A", "B", "C", "D"):
+        made.lend(name, 5_000_000)
+    made.draw("Z1", 12_000_000)
+    made.night()
+    assert made.found() == {("Z1", "A"): 5_000_000, ("Z1", "B"): 5_000_000, ("Z1", "C"): 2_000_000}
+    return made
+
+
+def test_an_ordinary_night_writes_no_allocation(world: World) -> None:
+    rows = "SELECT count(*), max(id), max(xmin::text::bigint) FROM loans.draw_allocation"
+    before = world.session.execute(text(rows)).one()
+    world.night(date(2017, 1, 9))
+    assert world.session.execute(text(rows)).one() == before
+
+
+def test_a_repaid_loan_leaves_its_draw_to_the_next_ones_in_that_night(world: World) -> None:
+    world.night(date(2017, 1, 4))
+    world.pay("A", 5_010_000)
+    assert world.found()["Z1", "A"] == 5_000_000, "by day nothing moves"
+    world.night()
+    assert world.found() == {("Z1", "B"): 5_000_000, ("Z1", "C"): 5_000_000, ("Z1", "D"): 2_000_000}
+    world.pay("B", 1_000_000)
+    world.night()
+    assert world.found() == {("Z1", "B"): 4_000_000, ("Z1", "C"): 5_000_000, ("Z1", "D"): 3_000_000}
+    assert world.found(date(2017, 1, 4)) == {("Z1", "A"): 5_000_000, ("Z1", "B"): 5_000_000, ("Z1", "C"): 2_000_000}
+    assert world.found(date(2017, 1, 5))["Z1", "D"] == 2_000_000
+
+
+def test_a_draw_that_shrinks_or_ends_lets_its_loans_go_to_others(world: World) -> None:
+    (one,) = draws(world.session)
+    world.draw("Z2", 9_000_000, 3)
+    world.night()
+    assert sum(world.found().values()) == 20_000_000, "the draws need more than there is"
+    repay(world.session, one, paid(world.today, 6_000_000), "t")
+    world.night()
+    assert {n: sum(fen for (number, _), fen in world.found().items() if number == n) for n in ("Z1", "Z2")} == {
+        "Z1": 6_000_000, "Z2": 9_000_000,
+    }  # fmt: skip
+    assert world.found()["Z1", "A"] == 5_000_000, "the first stay where they are"
+    world.night(date(2017, 4, 2))
+    assert {number for number, _ in world.found()} == {"Z1"}
+    assert {number for number, _ in world.found(date(2017, 4, 1))} == {"Z1", "Z2"}, "drawn on the 2nd, due on the 2nd"
+
+
+def test_a_loan_above_the_cap_is_never_allocated(world: World) -> None:
+    """1-year benchmark 4.35 % (domain.md 2): a loan above it takes nothing, one that rises above it is let go."""
+    for name, rate in (("A", 43_500_001), ("D", 43_500_001), ("D", 43_000_000)):
+        world.happen(name, RateSet(reference=f"{name}/{rate}", value_date=world.today, rate_ppb=rate, gov_ppb=0))
+        world.night()
+        assert ("Z1", "A") not in world.found()
+    rates = world.session.execute(text("SELECT rate_ppb FROM loans.draw_allocation WHERE end_date IS NULL ORDER BY 1")).all()
+    assert [rate for (rate,) in rates] == [43_000_000, 43_500_000, 43_500_000]
+    assert sum(world.found().values()) == 12_000_000
+
+
+def test_a_loan_that_never_was_and_a_draw_that_never_was_fund_nothing(world: World) -> None:
+    world.happen("B", Reversed(reference="B/undone", value_date=FIRST, of="B/d"))
+    world.night()
+    assert world.found() == {("Z1", "A"): 5_000_000, ("Z1", "C"): 5_000_000, ("Z1", "D"): 2_000_000}
+    undo_draw(world.session, draws(world.session)[0], "t")
+    assert not failing(world.session), "the last close is held against what was known then"
+    world.night()
+    assert world.found() == {}
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    ["fen = fen + 1", "number = 'Z2'", "loan_id = (SELECT max(id) FROM loans.loan), fen = 5000001"],
+)
+def test_an_allocation_that_breaks_a_law_fails_its_tie(own_engine: Engine, wrong: str) -> None:
+    with unit_of_work(own_engine) as session:
+        made = World(session, open_city(session)["LB"])
+        for name in ("A", "B", "C"):
+            made.lend(name, 5_000_000)
+        made.draw("Z1", 10_000_000)
+        made.night()
+    owner = engine_as(own_engine.url.render_as_string(hide_password=False), OWNER_ROLE)
+    with owner.begin() as connection:
+        connection.execute(
+            text(f"UPDATE loans.draw_allocation SET {wrong} WHERE loan_id = (SELECT min(loan_id) FROM loans.draw_allocation)")
+        )
+    owner.dispose()
+    with unit_of_work(own_engine) as session:
+        assert len(failing(session)) == 1

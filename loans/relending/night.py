@@ -1,5 +1,6 @@
-"""The night (日终) of relending: settled interest is paid, draws that are due are repaid, and interest accrues."""
+"""The night (日终) of relending: interest is paid and accrues, draws that are due are repaid, and loans are allocated."""
 
+from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -12,10 +13,19 @@ from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record
 from loans.relending.queries import draws, hold
+from loans.relending.reallocation import reallocate
 
 
-def night(session: Session, closing: date) -> int:
-    """Accrue all draws' interest by difference, pay what was settled yesterday, repay draws that are due; return fen accrued."""
+@dataclass(frozen=True, slots=True)
+class Night:
+    """What the night did: fen of interest accrued, red included, and allocations begun or ended."""
+
+    fen: int
+    reallocated: int
+
+
+def night(session: Session, closing: date) -> Night:
+    """Pay what was settled yesterday, repay draws that are due, accrue all draws' interest by difference, allocate loans."""
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     hold(session, mine)
     made: list[JournalEntry] = []
@@ -31,7 +41,8 @@ def night(session: Session, closing: date) -> int:
                 )
             )  # fmt: skip
     post_many(session, made)
-    return accrue(session, mine, all_draws, closing, closing, f"night/relending/{closing}")
+    fen = accrue(session, mine, all_draws, closing, closing, f"night/relending/{closing}")
+    return Night(fen, reallocate(session, closing))
 
 
 def _payments(one: Draw, closing: date) -> list[JournalEntry]:

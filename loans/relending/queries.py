@@ -17,11 +17,18 @@ DrawKey = tuple[int, str]
 """(book id, number)."""
 
 
-def draws(session: Session, of: Collection[int] | None = None) -> list[Draw]:
-    """Return the draws of some books, or all, with what became of them; those that were undone are left out."""
+def draws(session: Session, of: Collection[int] | None = None, known: Mapping[int, int] | None = None) -> list[Draw]:
+    """Return draws with what became of them; those that were undone are left out.
+
+    Args:
+        session: the session.
+        of: ids of the books asked for; all if None.
+        known: per book id, the last sequence that counts ("as known at"); a book that is not named has no draws then.
+    """
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     found: dict[DrawKey, Draw] = {}
-    for row in _events_in_effect(session, draw_event.c.book_id.in_(list(mine if of is None else of))):
+    condition = draw_event.c.book_id.in_(list(mine if of is None else of))
+    for row in _events_in_effect(session, condition, known):
         key = (row.book_id, row.number)
         found[key] = _drawn(mine, row) if row.kind == "drawn" else _followed(found[key], row)
     return sorted(found.values(), key=lambda one: (one.book.id, one.drawn_on, one.number))
@@ -51,9 +58,10 @@ def latest_step(session: Session, one: Draw) -> str:
     return str(_events_in_effect(session, mine)[-1].reference)
 
 
-def _events_in_effect(session: Session, condition: ColumnElement[bool]) -> list[Row[Any]]:
+def _events_in_effect(session: Session, condition: ColumnElement[bool], known: Mapping[int, int] | None = None) -> list[Row[Any]]:
     """Return the events of draws in their order; one that was undone is left out with what undid it."""
-    rows = session.execute(select(draw_event).where(condition).order_by(draw_event.c.book_id, draw_event.c.seq)).all()
+    found = session.execute(select(draw_event).where(condition).order_by(draw_event.c.book_id, draw_event.c.seq)).all()
+    rows = [row for row in found if known is None or row.seq <= known.get(row.book_id, 0)]
     undone = {(row.book_id, row.body["of"]) for row in rows if row.kind == "undone"}
     return [row for row in rows if row.kind != "undone" and (row.book_id, row.reference) not in undone]
 

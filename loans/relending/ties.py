@@ -1,4 +1,4 @@
-"""What must tie in relending (accounting.md, tie 2): 2004 and 2231 re-derived from the draws."""
+"""What must tie in relending (accounting.md, tie 2): 2004 and 2231 against the draws, allocations within draws and loans."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date
@@ -9,13 +9,16 @@ from ledger.books import Book
 from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
 from loans import entries
+from loans.accrual import closed_seqs
 from loans.relending.draw import payable
+from loans.relending.funding import Close, allocated, overused
 from loans.relending.queries import draws
 
 
 def checks(session: Session, mine: Sequence[Book], closed: date) -> Iterator[Check]:
     """Yield the checks of relending in loan books; interest is as of the last night."""
     yield from _accounts(session, mine, closed)
+    yield from _allocations(session, mine, closed)
 
 
 def _accounts(session: Session, mine: Sequence[Book], closed: date) -> Iterator[Check]:
@@ -33,3 +36,24 @@ def _accounts(session: Session, mine: Sequence[Book], closed: date) -> Iterator[
             if key in held or sums.get(key):
                 found = held.get(key, NOTHING).balance_fen
                 yield Check(check=f"loans: {account} of {book.code}", expected=str(sums.get(key, 0)), actual=str(found))
+
+
+def _allocations(session: Session, mine: Sequence[Book], closed: date) -> Iterator[Check]:
+    """Hold what was allocated at the last close against draws and loans as the books knew them then (domain.md 2)."""
+    at = Close(day=closed, seqs=closed_seqs(session, closed))
+    then = {one.key: one.balance_on(closed) for one in draws(session, known=at.seqs)}
+    sums: dict[tuple[int, str], int] = {}
+    for row in allocated(session, list(at.seqs), closed):
+        sums[(row.book_id, row.number)] = sums.get((row.book_id, row.number), 0) + row.fen
+    if not sums:
+        return
+    wrong: dict[int, list[str]] = {}
+    for (book_id, number), fen in sums.items():
+        if fen > then.get((book_id, number), 0):
+            wrong.setdefault(book_id, []).append(f"draw {number}: {fen} of {then.get((book_id, number), 0)}")
+    for book_id, loan_id, fen, most in overused(session, at):
+        wrong.setdefault(book_id, []).append(f"loan {loan_id}: {fen} of {most}")
+    for book in mine:
+        if any(book_id == book.id for book_id, _ in then.keys() | sums.keys()):
+            name = f"loans: allocations of {book.code} within draws and loans, none above the rate cap"
+            yield Check(check=name, expected="all", actual="; ".join(wrong.get(book.id, ["all"])[:3]))
