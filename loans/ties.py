@@ -11,7 +11,7 @@ from ledger.books import Book, BookKind, books
 from ledger.queries import turnovers
 from ledger.ties import Check
 from loans import entries
-from loans.accrual import closed_seqs, moved_since, targets
+from loans.accrual import closed_seqs, last_accrued, moved_since, targets
 from loans.events import heir
 from loans.projection import PROJECTIONS, stored_rows
 from loans.queries import Key, contracts_of_book, events_of, horizon_now
@@ -42,7 +42,7 @@ def principal_checks(session: Session) -> Iterator[Check]:
 
 def checks(session: Session) -> Iterator[Check]:
     """Yield the loan books' checks; accrued interest is of the last night that accrued, as the books knew it then."""
-    closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
+    closed = last_accrued(session)
     mine = books(session, BookKind.LOANS)
     yield from _principal(session, mine)
     yield from _charged(session, mine)

@@ -1,8 +1,10 @@
 """Relending: interest by balance, early and partial repayment, pledges, and the allocation of loans to draws."""
 
+import csv
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
+from pathlib import Path
 
 import pytest
 from conftest import open_city
@@ -12,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from test_loan_life import balances, bullet_loan, close_nights, failing
 
+from app.cli_relending import hundredths, write_register
 from ledger.books import Book, BookKind
 from ledger.business_day import flip
 from ledger.db import OWNER_ROLE, engine_as, unit_of_work
@@ -19,15 +22,17 @@ from ledger.errors import FutureDate
 from ledger.journal import BookCode
 from loans.booking import book_events
 from loans.contract import Contract
-from loans.errors import RelendingRefused
-from loans.events import LoanEvent, RateSet, Repaid, Reversed
+from loans.errors import NotClosed, RelendingRefused
+from loans.events import Extended, LoanEvent, RateSet, Repaid, Reversed
 from loans.relending.allocation import Fundable, Need, Pair, allocate
 from loans.relending.draw import Draw, Repayment, interest_periods, payable
 from loans.relending.drawing import draw, undo_draw
 from loans.relending.extension import extend, undo_extension
-from loans.relending.funding import allocated
+from loans.relending.funding import Row, allocated
 from loans.relending.queries import draws
+from loans.relending.register import DrawSheet, register
 from loans.relending.repayment import repay, undo_repayment
+from loans.relending.utilisation import Idle, cost_fen, earned_fen, idle, idle_draws, utilisation
 
 DAY = timedelta(days=1)
 RATE = 17_500_000
@@ -309,9 +314,10 @@ class World:
         assert not failing(self.session)
 
     def found(self, day: date | None = None) -> dict[tuple[str, str], int]:
-        """Return what is allocated now, or was at the close of a day, by draw and contract."""
+        """Return what was allocated at the close of a day, by default the last, by draw and contract."""
         names = {contract.id: name for name, contract in self.loans.items()}
-        return {(row.number, names[row.loan_id]): row.fen for row in allocated(self.session, [self.book.id], day)}
+        rows = allocated(self.session, [self.book.id], day or self.today - DAY)
+        return {(row.number, names[row.loan_id]): row.fen for row in rows}
 
 
 @pytest.fixture
@@ -402,3 +408,102 @@ def test_an_allocation_that_breaks_a_law_fails_its_tie(own_engine: Engine, wrong
     owner.dispose()
     with unit_of_work(own_engine) as session:
         assert len(failing(session)) == 1
+
+
+# --- utilisation and the register ------------------------------------------------------------------------------------------
+
+
+def funded(fen: int, start: date, end: date | None = None, rate_ppb: int = 43_500_000) -> Row:
+    return Row(1, 1, "Z1", 1, fen, rate_ppb, start, end)
+
+
+def test_e7_relending_is_used_to_98_per_cent_and_earns_its_spread() -> None:
+    """E7 (domain.md 9): 9,800,000 of 10,000,000 stand in loans at 4.35 % for 365 days."""
+    rows = [funded(980_000_000, date(2017, 4, 5), date(2018, 4, 5))]
+    sheet = DrawSheet(
+        draw=E7, balance_fen=E7.balance_on(date(2018, 4, 4)), earned_fen=earned_fen(rows, date(2018, 4, 4)),
+        cost_fen=cost_fen(E7, date(2018, 4, 4)), idle=idle(E7, rows, date(2018, 4, 4)), lines=(),
+    )  # fmt: skip
+    assert (sheet.earned_fen, sheet.cost_fen, sheet.spread_fen) == (43_222_083, 17_743_056, 25_479_027)
+    assert hundredths(utilisation(980_000_000, sheet.balance_fen)) == "98.00"
+    assert sheet.idle == Idle(draw=E7, fen=20_000_000, since=date(2017, 7, 4)), "90 days from 2017-04-05"
+
+
+def test_all_but_a_fen_is_not_all() -> None:
+    assert (utilisation(10_000_000 - 1, 10_000_000), utilisation(7, 7), utilisation(0, 0)) == (9_999, 10_000, 10_000)
+
+
+def test_a_draw_is_idle_since_it_was_last_used_whole_but_not_before_its_time_is_over() -> None:
+    full = funded(600_000_000, date(2017, 4, 5)), funded(400_000_000, date(2017, 4, 20), date(2017, 8, 1))
+    assert idle(E7, full, date(2017, 4, 10)) is None, "there is time yet"
+    assert idle(E7, full, date(2017, 7, 31)) is None, "all of it is used"
+    assert idle(E7, full, date(2017, 9, 1)) == Idle(draw=E7, fen=400_000_000, since=date(2017, 8, 1))
+    assert idle(E7, full[:1], date(2017, 7, 3)) is None
+    assert idle(E7, full[:1], date(2017, 7, 4)) == Idle(draw=E7, fen=400_000_000, since=date(2017, 7, 4))
+    less = replace(E7, repayments=(paid(date(2017, 9, 5), 400_000_000),))
+    assert idle(less, full, date(2017, 9, 4)) is not None
+    assert idle(less, full, date(2017, 9, 5)) is None
+
+
+@given(st.lists(st.tuples(st.integers(0, 400), st.none() | st.integers(0, 400), st.integers(0, 10**10), st.integers(0, 10**8))))
+def test_what_draws_earn_is_a_sum_over_days(chosen: list[tuple[int, int | None, int, int]]) -> None:
+    first, through = date(2017, 4, 5), date(2017, 10, 1)
+    rows = [funded(fen, first + s * DAY, None if e is None else first + max(s, e) * DAY, rate) for s, e, fen, rate in chosen]
+    exact = Decimal(0)
+    for n in range((through - first).days + 1):
+        day = first + n * DAY
+        exact += sum(Decimal(r.fen) * r.rate_ppb for r in rows if r.start <= day and (r.end is None or day < r.end))
+    assert earned_fen(rows, through) == int((exact / 10**9 / 360).quantize(Decimal(1), ROUND_HALF_UP))
+
+
+def test_the_register_of_a_past_day_shows_what_was_allocated_then(world: World) -> None:
+    first = register(world.session, world.book)
+    assert (first.day, first.balance_fen, first.allocated_fen, first.utilisation) == (FIRST, 12_000_000, 12_000_000, 10_000)
+    (sheet,) = first.sheets
+    assert [(line.contract, line.fen, line.balance_fen, line.since) for line in sheet.lines] == [
+        ("A", 5_000_000, 5_000_000, FIRST), ("B", 5_000_000, 5_000_000, FIRST), ("C", 2_000_000, 5_000_000, FIRST),
+    ]  # fmt: skip
+    line = sheet.lines[0]
+    assert (line.product, line.lent_fen, line.rate_ppb, line.drawn_on, line.maturity) == (
+        "扶贫小额信贷", 5_000_000, 43_500_000, FIRST, date(2018, 1, 1),
+    )  # fmt: skip
+    assert (sheet.earned_fen, sheet.cost_fen) == (1_450, 583), "one day: 120,000 at 4.35 % and at 1.75 %"
+    world.pay("A", 5_010_000)
+    world.happen(
+        "B", Extended(reference="B/x", value_date=world.today, maturity=date(2018, 7, 1), rate_ppb=43_500_000, gov_ppb=0)
+    )
+    repay(world.session, draws(world.session)[0], paid(world.today, 1_000_000), "t")
+    world.night(date(2017, 1, 3))
+    assert register(world.session, world.book, FIRST) == first
+    (now,) = register(world.session, world.book).sheets
+    assert [(one.contract, one.fen, one.since) for one in now.lines] == [
+        ("B", 5_000_000, FIRST), ("C", 5_000_000, date(2017, 1, 2)), ("D", 1_000_000, date(2017, 1, 2)),
+    ]  # fmt: skip
+    assert (now.lines[0].maturity, now.balance_fen, now.unused_fen) == (date(2018, 7, 1), 11_000_000, 0)
+    with pytest.raises(NotClosed, match="2017-01-04 没有日终记录（最近日终 2017-01-03）"):
+        register(world.session, world.book, world.today)
+
+
+def test_money_that_is_not_used_in_time_is_reported(world: World) -> None:
+    world.draw("Z2", 9_000_000)
+    world.night(date(2017, 4, 1))
+    assert idle_draws(world.session, date(2017, 4, 1)) == [], "90 days from 2017-01-02 are over on 2017-04-02"
+    world.night()
+    (found,) = idle_draws(world.session, date(2018, 1, 1))
+    assert (found.draw.number, found.fen, found.since) == ("Z2", 1_000_000, date(2017, 4, 2))
+    assert register(world.session, world.book).sheets[1].idle == found
+    assert idle_draws(world.session, date(2016, 12, 31)) == []
+
+
+def test_the_register_is_written_for_excel_with_its_sums(world: World, tmp_path: Path) -> None:
+    world.draw("Z2", 10_000_000)
+    world.night()
+    path = tmp_path / "台账.csv"
+    write_register(register(world.session, world.book), path)
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["借款编号"], row["借据号"], row["对应金额(元)"], row["使用率(%)"]) for row in rows] == [
+        ("Z1", "A", "50000.00", "100.00"), ("Z1", "B", "50000.00", "100.00"), ("Z1", "C", "20000.00", "100.00"),
+        ("Z2", "C", "30000.00", "80.00"), ("Z2", "D", "50000.00", "80.00"), ("合计", "", "200000.00", "90.90"),
+    ]  # fmt: skip
+    assert (rows[0]["贷款利率(%)"], rows[0]["建档立卡"], rows[3]["未使用(元)"]) == ("4.35", "否", "20000.00")

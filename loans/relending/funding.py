@@ -4,7 +4,7 @@ A loan may be funded up to its principal while it is not written off and its rat
 What was known at a close is what its night accrued on, book by book: later events wait for the next night.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
@@ -13,6 +13,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from loans.relending.allocation import Fundable
+from loans.relending.draw import Draw
 from loans.relending.rules import rule_on
 
 
@@ -108,27 +109,56 @@ SELECT f.book_id, f.loan_id, f.fen, f.rate_ppb, f.of_household
 """
 
 
-def allocated(session: Session, books: list[int], day: date | None = None) -> list[Row]:
-    """Return the allocations of books that hold now, or those that held at the close of a day."""
-    return [
-        Row(*row)
-        for row in session.execute(
-            text(
-                "SELECT book_id, id, number, loan_id, fen, rate_ppb, start_date, end_date FROM loans.draw_allocation a "
-                f"WHERE book_id = ANY(:books) AND {_NOW if day is None else _THEN} ORDER BY book_id, number, loan_id"
-            ),
-            {"books": books, **({} if day is None else {"closing": day})},
-        )
-    ]
+_ROWS = "SELECT a.book_id, a.id, a.number, a.loan_id, a.fen, a.rate_ppb, a.start_date, a.end_date FROM loans.draw_allocation a"
+_KEYS = "JOIN unnest(CAST(:books AS bigint[]), CAST(:keys AS {kind}[])) AS k (book_id, {name}) USING (book_id, {name})"
 
 
-def allocated_sums(session: Session, books: list[int]) -> dict[tuple[int, str], int]:
-    """Return what is allocated to each draw now, in fen, by (book id, number)."""
-    sums = (
-        "SELECT book_id, number, sum(fen)::bigint FROM loans.draw_allocation a WHERE book_id = ANY(:books) AND {} GROUP BY 1, 2"
+def allocated(session: Session, books: Collection[int], day: date) -> list[Row]:
+    """Return the allocations of books that held at the close of a day."""
+    found = session.execute(
+        text(f"{_ROWS} WHERE a.book_id = ANY(:books) AND {_THEN} ORDER BY a.book_id, a.number, a.loan_id"),
+        {"books": list(books), "closing": day},
     )
-    rows = session.execute(text(sums.format(_NOW)), {"books": books})
-    return {(book_id, number): fen for book_id, number, fen in rows}
+    return [Row(*row) for row in found]
+
+
+def allocated_of(session: Session, loans: Collection[tuple[int, int]]) -> list[Row]:
+    """Return the allocations that hold now of loans, named by (book id, loan id)."""
+    if not loans:
+        return []
+    book_ids, ids = zip(*loans, strict=True)
+    keys = _KEYS.format(kind="bigint", name="loan_id")
+    found = session.execute(text(f"{_ROWS} {keys} WHERE {_NOW}"), {"books": list(book_ids), "keys": list(ids)})
+    return [Row(*row) for row in found]
+
+
+def history(session: Session, of: Collection[Draw], day: date) -> dict[tuple[int, str], list[Row]]:
+    """Return all that was ever allocated to draws up to the close of a day, by (book id, number).
+
+    A number may have been another draw's that was undone: what was allocated before a draw came into the books is not its own.
+    """
+    if not of:
+        return {}
+    reported = {one.key: one.reported_on or one.drawn_on for one in of}
+    book_ids, numbers = zip(*reported, strict=True)
+    keys = _KEYS.format(kind="text", name="number")
+    values = {"books": list(book_ids), "keys": list(numbers), "closing": day}
+    rows: dict[tuple[int, str], list[Row]] = {}
+    for found in session.execute(text(f"{_ROWS} {keys} WHERE a.start_date <= :closing ORDER BY a.start_date, a.loan_id"), values):
+        row = Row(*found)
+        since = max(row.start, reported[(row.book_id, row.number)])
+        if row.end is None or since < row.end:
+            rows.setdefault((row.book_id, row.number), []).append(row._replace(start=since))
+    return rows
+
+
+def allocated_sums(session: Session, books: Collection[int], day: date | None = None) -> dict[tuple[int, str], int]:
+    """Return what is allocated to each draw now, or was at the close of a day, in fen, by (book id, number)."""
+    which = _NOW if day is None else _THEN
+    sums = f"SELECT book_id, number, sum(fen)::bigint AS fen FROM loans.draw_allocation a WHERE book_id = ANY(:books) AND {which}"
+    values = {"books": list(books), **({} if day is None else {"closing": day})}
+    rows = session.execute(text(f"{sums} GROUP BY book_id, number"), values)
+    return {(row.book_id, row.number): row.fen for row in rows}
 
 
 def troubled(session: Session, at: Close, over: list[tuple[int, str]]) -> dict[int, list[Fundable]]:

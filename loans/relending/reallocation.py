@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from loans.accrual import closed_seqs
 from loans.relending.allocation import Fundable, Need, Pair, allocate
 from loans.relending.draw import Draw
-from loans.relending.funding import Close, Row, allocated, allocated_sums, spare, troubled, unused
+from loans.relending.funding import Close, Row, allocated_of, allocated_sums, spare, troubled, unused
 from loans.relending.queries import draws
 from loans.relending.tables import draw_allocation
 
@@ -39,7 +39,7 @@ def reallocate(session: Session, closing: date) -> int:
     again = troubled(session, at, over)
     for book_id, found in spare(session, at, [b for b, fen in lacking.items() if fen or b in again]).items():
         again[book_id] = list({loan.loan_id: loan for loan in (*again.get(book_id, ()), *found)}.values())
-    touched = _rows_of(session, again)
+    touched = allocated_of(session, [(book_id, loan.loan_id) for book_id, loans in again.items() for loan in loans])
     for row in touched:
         lacking[row.book_id] += row.fen
     more = unused(session, at, {book_id: fen for book_id, fen in lacking.items() if fen})
@@ -55,12 +55,6 @@ def reallocate(session: Session, closing: date) -> int:
 def _needs(all_draws: Sequence[Draw], closing: date) -> dict[tuple[int, str], int]:
     """Return the draws that have a balance at a close, the older ones first."""
     return {one.key: fen for one in all_draws if (fen := one.balance_on(closing))}
-
-
-def _rows_of(session: Session, loans: Mapping[int, Sequence[Fundable]]) -> list[Row]:
-    """Return the allocations that hold of some loans."""
-    wanted = {(book_id, loan.loan_id) for book_id, found in loans.items() for loan in found}
-    return [row for row in allocated(session, list(loans)) if (row.book_id, row.loan_id) in wanted] if wanted else []
 
 
 def _room(
