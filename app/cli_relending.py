@@ -18,6 +18,7 @@ from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import decimal_yuan, percent, yuan
 from loans.errors import NotClosed
+from loans.relending.draw import Form
 from loans.relending.register import DrawSheet, Register, RegisterLine
 from loans.relending.register import register as register_of
 from scheduling.close import last_closed
@@ -25,7 +26,8 @@ from scheduling.close import last_closed
 app = typer.Typer(help="Look at relending (扶贫再贷款).", no_args_is_help=True)
 
 DRAW_HEADINGS = (
-    "台账日期", "账套", "借款编号", "借款金额(元)", "借款利率(%)", "借款日", "到期日", "借款余额(元)", "未使用(元)", "使用率(%)",
+    "台账日期", "账套", "借款编号", "方式", "借款金额(元)", "借款利率(%)", "借款日", "到期日", "借款余额(元)",
+    "质押价值(元)", "未使用(元)", "使用率(%)",
     "闲置(元)", "闲置起日",
 )  # fmt: skip
 LOAN_HEADINGS = (
@@ -99,10 +101,11 @@ def _rows(found: Register) -> Iterator[Sequence[object]]:
 
 
 def _about(found: Register, sheet: DrawSheet) -> list[object]:
-    one, idle = sheet.draw, sheet.idle
+    one, idle, pledged = sheet.draw, sheet.idle, sheet.draw.form is Form.PLEDGED
     return [
-        found.day, found.book.code, one.number, decimal_yuan(one.fen), percent(one.rate_ppb).removesuffix("%"), one.drawn_on,
-        one.ends_on, decimal_yuan(sheet.balance_fen), decimal_yuan(sheet.unused_fen), hundredths(sheet.utilisation),
+        found.day, found.book.code, one.number, one.form.label, decimal_yuan(one.fen), percent(one.rate_ppb).removesuffix("%"),
+        one.drawn_on, one.ends_on, decimal_yuan(sheet.balance_fen), decimal_yuan(sheet.pledged_fen) if pledged else "",
+        decimal_yuan(sheet.unused_fen), hundredths(sheet.utilisation),
         decimal_yuan(idle.fen) if idle else "", idle.since if idle else "",
     ]  # fmt: skip
 
@@ -118,11 +121,13 @@ def _loan(line: RegisterLine) -> list[object]:
 def _print_draws(found: Register) -> None:
     """Print each draw with its use, what it earned and cost, and what the rule is."""
     title = f"再贷款使用台账 {found.book.code}, as of (截至) {found.day}, yuan (元)"
-    table = _table("借款编号", "借款日", "到期日", "利率", "余额", "已对应", "使用率", "收益", "成本", "利差", title=title)
+    table = _table(
+        "借款编号", "方式", "借款日", "到期日", "利率", "余额", "已对应", "使用率", "收益", "成本", "利差", title=title
+    )
     for sheet in found.sheets:
         one = sheet.draw
         table.add_row(
-            one.number, str(one.drawn_on), str(one.ends_on), percent(one.rate_ppb), yuan(sheet.balance_fen),
+            one.number, one.form.label, str(one.drawn_on), str(one.ends_on), percent(one.rate_ppb), yuan(sheet.balance_fen),
             yuan(sheet.allocated_fen), f"{hundredths(sheet.utilisation)}%", yuan(sheet.earned_fen), yuan(sheet.cost_fen),
             yuan(sheet.spread_fen),
         )  # fmt: skip

@@ -123,6 +123,11 @@ def drawn(number: str, **over: object) -> dict[str, object]:
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
 
 
+def pledged(number: str, serial: str, kind: str = "入库", **over: object) -> dict[str, object]:
+    row = place(借款编号=number, 质押编号=serial, 类型=kind, 日期="2017-01-01", 质押物="债券", 到期日="2018-01-01")
+    return {**row, "面值(元)": "1000000", **over}
+
+
 def given_back(number: str, serial: str, yuan: object, day: object = "2017-01-01") -> dict[str, object]:
     return {**drawn(number, 类型="归还", 借款日=day, 到期日="", 流水号=serial), "金额(元)": yuan}
 
@@ -150,7 +155,7 @@ def sample(kind: str) -> dict[str, object]:
         "fund-receipts": fund("S72", "1"), "relending": drawn("Z70"), "stations": plant("G2", "M70", "H7"),
         "solar-settlements": reading("M1"), "claims": step("L1", "D70", "申请", "2017-01-01", "甲"),
         "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
-        "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90),
+        "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
     }[kind]  # fmt: skip
 
 
@@ -808,13 +813,14 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
     town.take("inheritances", inherited("C7", "I9", 99, 建档立卡号="H12"))
-    town.take("relending", drawn("Z1"))
+    town.take("pledges", pledged("Z1", "P1"))
+    town.take("relending", drawn("Z1", 方式="质押") | {"金额(元)": "900000"})
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
     town.take("extensions", extension("C4", "X1", 新到期日="2017-01-07"), suffix=".xlsx")
     town.take("repayments", paid("C4", "S1", "1000"), paid("C5", "S2", "10100"))
     town.take("repayments", paid("C4", "S1", "1000", "冲正"), paid("C5", "S3", "100", "退款"))
     town.close(date(2017, 1, 3))
-    town.take("relending", drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-04-10"))
+    town.take("relending", drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-04-10") | {"金额(元)": "900000"})
     money = {"流水号": "R1", "到账日期": "2017-01-04", "到账标杆电费(元)": "157.96"}
     town.take("solar-settlements", reading("M5", **money), reading("M5", 月份="2016年12月"))
     town.close(date(2017, 4, 5))
@@ -881,6 +887,11 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         "SELECT sum(CASE side WHEN 'D' THEN fen ELSE -fen END) FROM ledger.posting WHERE account = '1004'",
     ),
     "stations": (plant("G2", "M2", "H7"), "SELECT count(*) FROM solar.station"),
+    "pledges": (
+        pledged("Z1", "P1"),
+        "SELECT count(*) FROM loans.draw_event e WHERE kind = 'pledged' AND NOT EXISTS (SELECT FROM loans.draw_event u "
+        "WHERE u.body ->> 'of' = e.reference)",
+    ),
     "relending": (
         drawn("Z1"),
         "SELECT coalesce(sum(CASE side WHEN 'C' THEN fen ELSE -fen END), 0) FROM ledger.posting WHERE account = '2004'",
@@ -1304,6 +1315,35 @@ def test_a_draw_goes_back_in_parts_and_each_part_is_taken_back(town: Town) -> No
     assert town.send("relending", given_back("Z1", "G1", "400000"), suffix=".xlsx").fresh == 0
     town.close(date(2017, 4, 2))
     assert (town.cash(book, "2004"), town.cash(book, "2231")) == (0, 0)
+    assert town.broken() == []
+
+
+def test_pledges_are_refused_row_by_row_and_undone_newest_first(town: Town) -> None:
+    town.refuses(
+        "pledges",
+        [pledged("Z1", "P1", 质押物=""), pledged("Z1", "P2", 到期日="2017-01-01"), pledged("Z1", "P3", "解押"), pledged("Z1", "P4", 质押物="房产")],
+        (2, "整行", "", "质押 P1：入库必须填写质押物、面值和到期日"), (3, "整行", "", "到期日必须晚于质押日"), (4, "整行", "", "没有质押 P3"),
+        (5, "质押物", "房产", "应为：债券、央行评级合格信贷资产"),
+    )  # fmt: skip
+    secured = drawn("Z1", 方式="质押") | {"金额(元)": "900000"}
+    town.refuses("relending", [secured], (2, "整行", "", "2017-01-01 质押价值 0.00 元，低于借款余额 900,000.00 元"))
+    first = town.take("pledges", pledged("Z1", "P1"))
+    draw = town.take("relending", secured)
+    town.close(date(2017, 1, 1))
+    out = pledged("Z1", "P1", "解押", 日期="2017-01-02", 质押物="")
+    town.refuses("pledges", [out], (2, "整行", "", "2017-01-02 质押价值 0.00 元，低于借款余额 900,000.00 元"))
+    with pytest.raises(ImportRefused, match="质押价值"):
+        town.undo(first)
+    town.undo(draw)
+    released = town.take("pledges", out)
+    moved = town.take("pledges", pledged("Z2", "P1", 日期="2017-01-02"))
+    with pytest.raises(ImportRefused, match="质押 P1 在 2018-01-01 前已质押给借款 Z2"):
+        town.undo(released)
+    with pytest.raises(ImportRefused, match="质押 P1 已解押，不能撤销"):
+        town.undo(first)
+    for batch in (moved, released, first):
+        town.undo(batch)
+    assert town.send("pledges", pledged("Z1", "P1"), suffix=".xlsx").fresh == 1
     assert town.broken() == []
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from conftest import open_city
@@ -14,6 +15,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from test_loan_life import balances, bullet_loan, close_nights, failing
 
+from app import wiring
 from app.cli_relending import hundredths, write_register
 from ledger.books import Book, BookKind
 from ledger.business_day import flip
@@ -25,13 +27,17 @@ from loans.contract import Contract
 from loans.errors import NotClosed, RelendingRefused
 from loans.events import Extended, LoanEvent, RateSet, Repaid, Reversed
 from loans.relending.allocation import Fundable, Need, Pair, allocate
-from loans.relending.draw import Draw, Repayment, interest_periods, payable
+from loans.relending.draw import Draw, Form, Repayment, interest_periods, payable
 from loans.relending.drawing import draw, undo_draw
+from loans.relending.events import record
 from loans.relending.extension import extend, undo_extension
 from loans.relending.funding import Row, allocated
+from loans.relending.pledge import Asset, Pledge, shortfall
+from loans.relending.pledging import pledge, release, undo_pledge, undo_release
 from loans.relending.queries import draws
 from loans.relending.register import DrawSheet, register
 from loans.relending.repayment import repay, undo_repayment
+from loans.relending.rules import pledge_rate_ppb
 from loans.relending.utilisation import Idle, cost_fen, earned_fen, idle, idle_draws, utilisation
 
 DAY = timedelta(days=1)
@@ -222,6 +228,39 @@ def test_what_a_repayment_stands_on_is_not_undone(session: Session, drawn: Draw)
     assert not failing(session)
 
 
+def test_the_night_and_a_file_never_both_repay_a_draw(own_engine: Engine) -> None:
+    """On the day it is due: the file waits for the night, which holds the book, and then finds nothing left."""
+    due = date(2017, 4, 1)
+    with unit_of_work(own_engine) as session:
+        lb = open_city(session)["LB"]
+        (one,) = draw(session, [replace(E7, book=lb, drawn_on=date(2017, 1, 1), due_on=due)], "t")
+        close_nights(session, date(2017, 1, 1), due - DAY)
+    refused: list[str] = []
+
+    def bring() -> None:
+        try:
+            with unit_of_work(own_engine) as session:
+                repay(session, one, paid(due, 1), "t")
+        except RelendingRefused as refusal:
+            refused.append(str(refusal))
+
+    file = Thread(target=bring)
+    with unit_of_work(own_engine) as session:
+        flip(session, due + DAY)
+    with unit_of_work(own_engine) as session:
+        for step in wiring.night_steps():
+            step.work(session, due)
+            if step.name == "relending":
+                file.start()
+                file.join(0.5)
+                assert file.is_alive(), "it waits for the book"
+    file.join(10)
+    assert refused == ["再贷款 Z1：归还 0.01 元，超过借款余额 0.00 元"]
+    with unit_of_work(own_engine) as session:
+        assert not failing(session)
+        assert balances(session, lb).get("2004", 0) == 0
+
+
 # --- allocation, as a function -----------------------------------------------------------------------------------------
 
 needs = st.lists(st.integers(0, 100), min_size=1, max_size=4).map(lambda all_: [Need(f"Z{n}", fen) for n, fen in enumerate(all_)])
@@ -410,6 +449,85 @@ def test_an_allocation_that_breaks_a_law_fails_its_tie(own_engine: Engine, wrong
         assert len(failing(session)) == 1
 
 
+# --- pledges -----------------------------------------------------------------------------------------------------------------
+
+
+def bond(serial: str, fen: int, start: date, end: date = date(2019, 1, 1), number: str = "Z1", *, book: Book = BOOK) -> Pledge:
+    """A bond that counts for nine tenths of its face."""
+    return Pledge(
+        book_id=book.id, draw=number, serial=serial, asset=Asset.BOND, face_fen=fen,
+        rate_ppb=pledge_rate_ppb(Asset.BOND, start), start=start, end=end,
+    )  # fmt: skip
+
+
+@given(
+    repaid_draws(),
+    st.lists(st.tuples(st.integers(0, 10**11), st.integers(-9, 400), st.integers(-9, 400), st.none() | st.integers(-9, 400))),
+)
+def test_a_shortfall_is_the_first_day_on_which_a_pledged_draw_is_not_covered(
+    one: Draw, chosen: list[tuple[int, int, int, int | None]]
+) -> None:
+    assets = [
+        replace(
+            bond(str(n), fen, E7.drawn_on + s * DAY, E7.drawn_on + e * DAY),
+            released_on=None if r is None else E7.drawn_on + r * DAY,
+        )
+        for n, (fen, s, e, r) in enumerate(chosen)
+    ]
+    assert shortfall(one, assets) is None, "on credit"
+    secured = replace(one, form=Form.PLEDGED)
+    days = [E7.drawn_on + n * DAY for n in range(370)]
+    bare = [day for day in days if sum(a.fen for a in assets if a.start <= day < a.until) < secured.balance_on(day)]
+    found = shortfall(secured, assets)
+    assert (found.day if found else None) == (bare[0] if bare else None)
+
+
+def test_a_pledged_draw_is_covered_on_every_day_of_its_term(session: Session, city: dict[str, Book]) -> None:
+    lb, today = city["LB"], date(2017, 4, 5)
+    flip(session, today)
+    wanted = Draw(book=lb, number="Z1", fen=900_000, rate_ppb=RATE, drawn_on=today, due_on=date(2017, 7, 5), form=Form.PLEDGED)
+    assert pledge(session, lb, bond("P1", 999_999, today, book=lb), "t")
+    with pytest.raises(RelendingRefused, match=r"2017-04-05 质押价值 8,999.99 元，低于借款余额 9,000.00 元"):
+        draw(session, [wanted], "t")
+    assert pledge(session, lb, bond("P2", 2, today, date(2017, 7, 5), book=lb), "t")
+    assert not pledge(session, lb, bond("P2", 2, today, date(2017, 7, 5), book=lb), "t")
+    (one,) = draw(session, [wanted], "t")
+    for refused, reason in (
+        (lambda: extend(session, one, today, date(2017, 10, 5), "t"), "2017-07-05 质押价值"),
+        (lambda: undo_pledge(session, lb, "Z1", "P2", "t"), "质押价值"),
+        (lambda: pledge(session, lb, bond("P1", 999_999, today, number="Z2", book=lb), "t"), "在 2019-01-01 前已质押给借款 Z1"),
+        (lambda: pledge(session, lb, bond("P1", 1, today, book=lb), "t"), "质押编号 P1 已用于另一笔质押"),
+        (lambda: release(session, lb, "Z1", "P9", today, "t"), "没有质押 P9"),
+        (lambda: release(session, lb, "Z1", "P2", today, "t"), "在 2017-04-05 不能解押"),
+    ):  # fmt: skip
+        with pytest.raises(RelendingRefused, match=reason):
+            refused()
+    with pytest.raises(FutureDate):
+        pledge(session, lb, bond("P3", 1, today + DAY, book=lb), "t")
+    close_nights(session, today, today)
+    repay(session, one, paid(today + DAY, 1), "t")
+    assert release(session, lb, "Z1", "P2", today + DAY, "t")
+    assert not release(session, lb, "Z1", "P2", today + DAY, "t")
+    with pytest.raises(RelendingRefused, match="质押价值"):
+        undo_repayment(session, one, "S1", "t")
+    undo_release(session, lb, "Z1", "P2", "t")
+    undo_repayment(session, one, "S1", "t")
+    assert only(session) == replace(one, reported_on=today)
+    assert not failing(session)
+    (sheet,) = register(session, lb).sheets
+    assert (sheet.pledged_fen, sheet.draw.form) == (900_000, Form.PLEDGED)
+
+
+def test_an_uncovered_draw_fails_its_tie(session: Session, city: dict[str, Book]) -> None:
+    lb = city["LB"]
+    pledge(session, lb, bond("P1", 2_000_000, FIRST, book=lb), "t")
+    draw(session, [replace(E7, book=lb, fen=900_000, drawn_on=FIRST, due_on=date(2017, 4, 1), form=Form.PLEDGED)], "t")
+    close_nights(session, FIRST, FIRST)
+    assert not failing(session)
+    record(session, lb, "Z1", "released/P1", date(2017, 1, 5), {"serial": "P1"})
+    assert failing(session) == [f"loans: pledged draws of {lb.code} are covered: all != draw Z1 on 2017-01-05: 0 of 900000"]
+
+
 # --- utilisation and the register ------------------------------------------------------------------------------------------
 
 
@@ -421,7 +539,7 @@ def test_e7_relending_is_used_to_98_per_cent_and_earns_its_spread() -> None:
     """E7 (domain.md 9): 9,800,000 of 10,000,000 stand in loans at 4.35 % for 365 days."""
     rows = [funded(980_000_000, date(2017, 4, 5), date(2018, 4, 5))]
     sheet = DrawSheet(
-        draw=E7, balance_fen=E7.balance_on(date(2018, 4, 4)), earned_fen=earned_fen(rows, date(2018, 4, 4)),
+        draw=E7, balance_fen=E7.balance_on(date(2018, 4, 4)), pledged_fen=0, earned_fen=earned_fen(rows, date(2018, 4, 4)),
         cost_fen=cost_fen(E7, date(2018, 4, 4)), idle=idle(E7, rows, date(2018, 4, 4)), lines=(),
     )  # fmt: skip
     assert (sheet.earned_fen, sheet.cost_fen, sheet.spread_fen) == (43_222_083, 17_743_056, 25_479_027)

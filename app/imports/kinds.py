@@ -24,6 +24,8 @@ from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
 from ledger.books import BookKind
 from loans.classification import RiskClass
 from loans.products import products
+from loans.relending.draw import Form
+from loans.relending.pledge import Asset
 from loans.terms import Method
 from loans.terms.rates import references
 
@@ -129,6 +131,17 @@ _ALL = (
             *_PLACE, Column("借款编号", code_cell), Column("类型", one_of(_DRAW_STEPS)),
             Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
             Column("到期日", date_cell, required=False), Column(SERIAL, code_cell, required=False),
+            Column("方式", one_of({form.label: form for form in Form}), required=False),
+        ),
+    ),
+    Importer(
+        kind="pledges", title="再贷款质押", unique=(COUNTY, BANK, "借款编号", "质押编号", "类型"),
+        apply=relending.pledges, undo=relending.undo_pledges,
+        columns=(
+            *_PLACE, Column("借款编号", code_cell), Column("质押编号", code_cell),
+            Column("类型", one_of({"入库": "pledged", "解押": "released"})), Column(DAY, date_cell),
+            Column("质押物", one_of({asset.label: asset for asset in Asset}), required=False),
+            Column("面值(元)", fen_cell, required=False), Column("到期日", date_cell, required=False),
         ),
     ),
     Importer(

@@ -1,4 +1,4 @@
-"""Relending (扶贫再贷款): files of draws, extensions and repayments become business, and are undone where they can be."""
+"""Relending (扶贫再贷款): files of draws, what follows them, and pledges become business, and are undone where they can be."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -8,18 +8,22 @@ from sqlalchemy.orm import Session
 
 from app.imports.batch import Desk, Made
 from app.imports.cells import Record
-from app.imports.lookup import AMOUNT, SERIAL, Lookup
-from ledger.books import Book, BookKind
+from app.imports.lookup import AMOUNT, DAY, SERIAL, Lookup
+from ledger.books import Book, BookKind, book_named
 from ledger.journal import BookCode
 from ledger.money import percent, yuan
 from loans.errors import RelendingRefused
-from loans.relending.draw import Draw, Repayment
+from loans.relending.draw import Draw, Form, Repayment
 from loans.relending.drawing import draw, undo_draw
 from loans.relending.extension import extend, undo_extension
+from loans.relending.pledge import Pledge
+from loans.relending.pledging import pledge, release, undo_pledge, undo_release
 from loans.relending.queries import draws, hold
 from loans.relending.repayment import repay, undo_repayment
+from loans.relending.rules import pledge_rate_ppb
 
-NUMBER, KIND, RATE, FROM, TO = "借款编号", "类型", "年利率(%)", "借款日", "到期日"
+NUMBER, KIND, RATE, FROM, TO, FORM = "借款编号", "类型", "年利率(%)", "借款日", "到期日", "方式"
+PLEDGE, ASSET, FACE = "质押编号", "质押物", "面值(元)"
 
 
 def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -57,8 +61,52 @@ def undo_relending(session: Session, desk: Desk, made: Made) -> None:
             undo_draw(session, known[key], desk.actor)
 
 
+def pledges(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Take assets in pledge and release them, in the order of the file."""
+    look = Lookup(session, records)
+    mine = [look.book(r, BookKind.LOANS, r[DAY]) for r in records]
+    hold(session, {book.id for book in mine})
+    made: Made = []
+    for book, r in zip(mine, records, strict=True):
+        if r[KIND] == "pledged":
+            fresh = pledge(session, book, _pledge(book, r), desk.actor)
+        else:
+            fresh = release(session, book, r[NUMBER], r[PLEDGE], r[DAY], desk.actor)
+        if fresh:
+            made.append({"book": book.code, "number": r[NUMBER], r[KIND]: r[PLEDGE]})
+    return made
+
+
+def undo_pledges(session: Session, desk: Desk, made: Made) -> None:
+    """Take releases and pledges back, newest first."""
+    mine = {m["book"]: book_named(session, BookCode(m["book"])) for m in made}
+    hold(session, {book.id for book in mine.values()})
+    for m in reversed(made):
+        if "released" in m:
+            undo_release(session, mine[m["book"]], m["number"], m["released"], desk.actor)
+        else:
+            undo_pledge(session, mine[m["book"]], m["number"], m["pledged"], desk.actor)
+
+
+def _pledge(book: Book, r: Record) -> Pledge:
+    if r[ASSET] is None or r[FACE] is None or r[TO] is None:
+        raise RelendingRefused(r[NUMBER], f"质押 {r[PLEDGE]}：入库必须填写质押物、面值和到期日")
+    return Pledge(
+        book_id=book.id, draw=r[NUMBER], serial=r[PLEDGE], asset=r[ASSET], face_fen=r[FACE],
+        rate_ppb=pledge_rate_ppb(r[ASSET], r[DAY]), start=r[DAY], end=r[TO],
+    )  # fmt: skip
+
+
 def _draw(book: Book, r: Record) -> Draw:
-    return Draw(book=book, number=r[NUMBER], fen=r[AMOUNT], rate_ppb=r[RATE], drawn_on=r[FROM], due_on=_due(r))
+    return Draw(
+        book=book,
+        number=r[NUMBER],
+        fen=r[AMOUNT],
+        rate_ppb=r[RATE],
+        drawn_on=r[FROM],
+        due_on=_due(r),
+        form=r[FORM] or Form.CREDIT,
+    )
 
 
 def _due(r: Record) -> date:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from enum import StrEnum
 from functools import lru_cache
 from itertools import pairwise
 
@@ -12,6 +13,18 @@ from ledger.money import round_half_up
 from loans.terms import DayCount, interest_fen, settlement_days
 
 BASIS = DayCount.ACT_360.year
+
+
+class Form(StrEnum):
+    """What a draw is granted on (方式): the bank's credit, or assets in pledge."""
+
+    CREDIT = "credit"
+    PLEDGED = "pledged"
+
+    @property
+    def label(self) -> str:
+        """The Chinese name."""
+        return {Form.CREDIT: "信用", Form.PLEDGED: "质押"}[self]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +47,7 @@ class Draw:
     rate_ppb: int
     drawn_on: date
     due_on: date
+    form: Form = Form.CREDIT
     extensions: tuple[date, ...] = ()
     repayments: tuple[Repayment, ...] = ()
     reported_on: date | None = None  # the business date on which it came into the books
@@ -44,9 +58,9 @@ class Draw:
         return self.book.id, self.number
 
     @property
-    def agreed(self) -> tuple[int, int, date, date]:
+    def agreed(self) -> tuple[int, int, date, date, Form]:
         """What it was drawn under."""
-        return self.fen, self.rate_ppb, self.drawn_on, self.due_on
+        return self.fen, self.rate_ppb, self.drawn_on, self.due_on, self.form
 
     @property
     def repaid_on(self) -> date | None:

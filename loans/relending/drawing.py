@@ -16,7 +16,8 @@ from loans.errors import RelendingRefused
 from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record, record_undone
-from loans.relending.queries import draws, held, hold
+from loans.relending.pledging import require_covered
+from loans.relending.queries import draws, held, hold, pledges
 from registry.reference import rural_banks
 
 TERMS_MONTHS = (3, 6, 12)
@@ -26,13 +27,15 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
     """Book draws (借入); one already booked with the same facts stays as it is. Return those that are new.
 
     Raises:
-        RelendingRefused: the bank is not a rural one, the term is not 3, 6 or 12 months, the number is taken, or it is due.
+        RelendingRefused: the bank is not a rural one, the term is not 3, 6 or 12 months, the number is taken, it is due,
+            or what is pledged for it does not cover it.
         FutureDate: one is drawn after the business date.
     """
     today = business_date_from(session, (one.drawn_on for one in wanted))
     hold(session, {one.book.id for one in wanted})
     rural = rural_banks(session)
     known = {d.key: d for d in draws(session)}
+    assets = pledges(session, {one.book.id for one in wanted})
     fresh: list[Draw] = []
     for one in wanted:
         if one.key in known:
@@ -40,10 +43,14 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
                 raise RelendingRefused(one.number, "编号已用于另一笔借款")
             continue
         _require_allowed(one, rural, today)
+        require_covered(one, assets)
         known[one.key] = one
         fresh.append(one)
     for one in fresh:
-        facts = {"fen": one.fen, "rate_ppb": one.rate_ppb, "due_on": one.due_on.isoformat(), "reported_on": today.isoformat()}
+        facts = {
+            "fen": one.fen, "rate_ppb": one.rate_ppb, "due_on": one.due_on.isoformat(), "form": one.form.value,
+            "reported_on": today.isoformat(),
+        }  # fmt: skip
         record(session, one.book, one.number, "drawn", one.drawn_on, facts)
     post_many(
         session,

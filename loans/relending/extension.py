@@ -10,7 +10,8 @@ from ledger.calendar import add_months
 from loans.errors import RelendingRefused
 from loans.relending.draw import Draw
 from loans.relending.events import in_effect, record, record_undone
-from loans.relending.queries import held, latest_step
+from loans.relending.pledging import require_covered
+from loans.relending.queries import held, latest_step, pledges
 
 MOST_EXTENSIONS = 4
 MOST_YEARS = 5
@@ -20,7 +21,7 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
     """Extend a draw; return it with the extension; one that is agreed already stays as it is.
 
     Raises:
-        RelendingRefused: it is repaid or past due, or the new due date is outside these bounds.
+        RelendingRefused: it is repaid or past due, the new due date is outside these bounds, or what is pledged ends before.
         FutureDate: it is agreed after the business date.
     """
     business_date_from(session, [agreed_on])
@@ -36,8 +37,10 @@ def extend(session: Session, one: Draw, agreed_on: date, due_on: date, actor: st
     longest = add_months(one.ends_on, _months(one.drawn_on, one.due_on))
     if not one.ends_on < due_on <= min(longest, add_months(one.drawn_on, 12 * MOST_YEARS)):
         raise RelendingRefused(one.number, "每次展期不得超过原期限，累计不得超过五年")
+    extended = replace(one, extensions=(*one.extensions, due_on))
+    require_covered(extended, pledges(session, [one.book.id]))
     record(session, one.book, one.number, f"extended/{due_on}", agreed_on, {"due_on": due_on.isoformat(), "actor": actor})
-    return replace(one, extensions=(*one.extensions, due_on))
+    return extended
 
 
 def undo_extension(session: Session, one: Draw, due_on: date, actor: str) -> Draw:

@@ -1,4 +1,4 @@
-"""Questions to the relending tables: draws as the fold of their events."""
+"""Questions to the relending tables: draws, and the pledges for them, as the folds of their events."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import replace
@@ -10,11 +10,13 @@ from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books
 from loans.errors import RelendingRefused
-from loans.relending.draw import Draw, Repayment
+from loans.relending.draw import Draw, Form, Repayment
+from loans.relending.pledge import Asset, Pledge
 from loans.relending.tables import draw_event
 
 DrawKey = tuple[int, str]
 """(book id, number)."""
+_OF_PLEDGES = frozenset(("pledged", "released"))
 
 
 def draws(session: Session, of: Collection[int] | None = None, known: Mapping[int, int] | None = None) -> list[Draw]:
@@ -27,11 +29,28 @@ def draws(session: Session, of: Collection[int] | None = None, known: Mapping[in
     """
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     found: dict[DrawKey, Draw] = {}
-    condition = draw_event.c.book_id.in_(list(mine if of is None else of))
-    for row in _events_in_effect(session, condition, known):
+    for row in _events_in_effect(session, _in(mine if of is None else of), known):
+        if row.kind in _OF_PLEDGES:
+            continue
         key = (row.book_id, row.number)
         found[key] = _drawn(mine, row) if row.kind == "drawn" else _followed(found[key], row)
     return sorted(found.values(), key=lambda one: (one.book.id, one.drawn_on, one.number))
+
+
+def pledges(session: Session, of: Collection[int], known: Mapping[int, int] | None = None) -> list[Pledge]:
+    """Return the pledges of some books, released ones too, in the order in which they came; those undone are left out."""
+    found: dict[tuple[int, str, str], Pledge] = {}
+    for row in _events_in_effect(session, _in(of), known):
+        key = (row.book_id, row.number, str(row.body.get("serial")))
+        if row.kind == "pledged":
+            found[key] = Pledge(
+                book_id=row.book_id, draw=row.number, serial=row.body["serial"], asset=Asset(row.body["asset"]),
+                face_fen=row.body["face_fen"], rate_ppb=row.body["rate_ppb"], start=row.value_date,
+                end=date.fromisoformat(row.body["end"]),
+            )  # fmt: skip
+        elif row.kind == "released":
+            found[key] = replace(found[key], released_on=row.value_date)
+    return list(found.values())
 
 
 def held(session: Session, one: Draw) -> Draw:
@@ -53,9 +72,13 @@ def hold(session: Session, book_ids: Collection[int]) -> None:
 
 
 def latest_step(session: Session, one: Draw) -> str:
-    """Return the reference of the newest event of a draw that is in effect."""
+    """Return the reference of the newest step of a draw that is in effect, what was pledged for it left aside."""
     mine = (draw_event.c.book_id == one.book.id) & (draw_event.c.number == one.number)
-    return str(_events_in_effect(session, mine)[-1].reference)
+    return str([row for row in _events_in_effect(session, mine) if row.kind not in _OF_PLEDGES][-1].reference)
+
+
+def _in(of: Collection[int]) -> ColumnElement[bool]:
+    return draw_event.c.book_id.in_(list(of))
 
 
 def _events_in_effect(session: Session, condition: ColumnElement[bool], known: Mapping[int, int] | None = None) -> list[Row[Any]]:
@@ -69,7 +92,8 @@ def _events_in_effect(session: Session, condition: ColumnElement[bool], known: M
 def _drawn(mine: Mapping[int, Book], row: Row[Any]) -> Draw:
     return Draw(
         book=mine[row.book_id], number=row.number, fen=row.body["fen"], rate_ppb=row.body["rate_ppb"], drawn_on=row.value_date,
-        due_on=date.fromisoformat(row.body["due_on"]), reported_on=date.fromisoformat(row.body["reported_on"]),
+        due_on=date.fromisoformat(row.body["due_on"]), form=Form(row.body.get("form", Form.CREDIT)),
+        reported_on=date.fromisoformat(row.body["reported_on"]),
     )  # fmt: skip
 
 

@@ -15,7 +15,8 @@ from loans.errors import NotClosed
 from loans.products import product_name
 from loans.relending.draw import Draw
 from loans.relending.funding import Row, history
-from loans.relending.queries import draws
+from loans.relending.pledge import Pledge, pledged_fen
+from loans.relending.queries import draws, pledges
 from loans.relending.rules import Rule, rule_on
 from loans.relending.utilisation import Idle, cost_fen, earned_fen, idle, utilisation
 from registry.households import borrowers
@@ -42,10 +43,11 @@ class RegisterLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawSheet:
-    """A draw in the register: its balance, the loans that it stands in, and what it earned and cost so far, in fen."""
+    """A draw in the register: its balance, what is pledged for it, its loans, and what it earned and cost so far, in fen."""
 
     draw: Draw
     balance_fen: int
+    pledged_fen: int
     earned_fen: int
     cost_fen: int
     idle: Idle | None
@@ -124,20 +126,24 @@ def register(session: Session, book: Book, day: date | None = None) -> Register:
     if of is None or seq is None:
         raise NotClosed(of, closed)
     mine = [one for one in draws(session, [book.id], {book.id: seq}) if one.balance_on(of)]
+    assets = pledges(session, [book.id], {book.id: seq})
     rows = history(session, mine, of)
     found = _loans(session, book, seq, {row.loan_id for all_ in rows.values() for row in all_ if row.end is None or row.end > of})
     rule = rule_on(of)
     return Register(
         book=book, day=of, rule=rule, cap_ppb=rule.cap_ppb(of),
-        sheets=tuple(_sheet(one, rows.get(one.key, []), found, of) for one in mine),
+        sheets=tuple(_sheet(one, rows.get(one.key, []), assets, found, of) for one in mine),
     )  # fmt: skip
 
 
-def _sheet(one: Draw, rows: list[Row], loans: dict[int, tuple[SqlRow[Any], str, str]], day: date) -> DrawSheet:
+def _sheet(
+    one: Draw, rows: list[Row], assets: list[Pledge], loans: dict[int, tuple[SqlRow[Any], str, str]], day: date
+) -> DrawSheet:
     holding = [row for row in rows if row.end is None or row.end > day]
     return DrawSheet(
-        draw=one, balance_fen=one.balance_on(day), earned_fen=earned_fen(rows, day), cost_fen=cost_fen(one, day),
-        idle=idle(one, rows, day), lines=tuple(sorted((_line(row, *loans[row.loan_id]) for row in holding), key=_by_contract)),
+        draw=one, balance_fen=one.balance_on(day), pledged_fen=pledged_fen([a for a in assets if a.draw == one.number], day),
+        earned_fen=earned_fen(rows, day), cost_fen=cost_fen(one, day), idle=idle(one, rows, day),
+        lines=tuple(sorted((_line(row, *loans[row.loan_id]) for row in holding), key=_by_contract)),
     )  # fmt: skip
 
 

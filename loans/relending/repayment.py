@@ -22,7 +22,8 @@ from loans.errors import RelendingRefused
 from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, Repayment, interest_periods, paid_on
 from loans.relending.events import in_effect, record, record_undone
-from loans.relending.queries import draws, held, latest_step
+from loans.relending.pledging import require_covered
+from loans.relending.queries import draws, held, latest_step, pledges
 
 
 def repay(session: Session, one: Draw, paid: Repayment, actor: str) -> Draw:
@@ -60,7 +61,7 @@ def undo_repayment(session: Session, one: Draw, serial: str, actor: str) -> Draw
     """Take the newest repayment of a draw back, its entry in red; return the draw without it.
 
     Raises:
-        RelendingRefused: something came after it, or interest that it changed was paid.
+        RelendingRefused: something came after it, interest that it changed was paid, or what is pledged covers the draw no more.
     """
     today = business_date(session)
     one = held(session, one)
@@ -72,6 +73,7 @@ def undo_repayment(session: Session, one: Draw, serial: str, actor: str) -> Draw
     changed = [p for p in interest_periods(one) if p.end > paid.day or p.end == one.repaid_on]
     if any(paid_on(one, period) < today for period in changed):
         raise RelendingRefused(one.number, "已支付利息，不能撤销")
+    require_covered(without, pledges(session, [one.book.id]))
     reference = record_undone(session, one.book, one.number, step, today, actor)
     take_back(session, one.book, f"relending/{one.number}/{step}", today, actor)
     _mend_interest(session, one, paid, today, reference)

@@ -1,11 +1,14 @@
-"""Rules of relending (再贷款规定) as dated data: which rate a funded loan may bear, and how soon a draw is to be used."""
+"""Rules of relending (再贷款规定) as dated data: the rate cap of funded loans, the time to use a draw, the pledge rates."""
 
 import tomllib
 from dataclasses import dataclass
 from datetime import date
 from functools import cache
+from operator import itemgetter
 from pathlib import Path
+from typing import Any
 
+from loans.relending.pledge import Asset
 from loans.terms.rates import references
 
 
@@ -36,7 +39,18 @@ def rule_on(day: date) -> Rule:
     return max((rule for rule in rules if rule.valid_from <= day), key=lambda rule: rule.valid_from, default=rules[0])
 
 
+def pledge_rate_ppb(asset: Asset, day: date) -> int:
+    """Return what part of its face an asset pledged on a day counts for, in ppb: by the newest row begun, or the first."""
+    rows = sorted((row for row in _data()["pledge"] if row["asset"] == asset), key=itemgetter("valid_from"))
+    return int(([row for row in rows if row["valid_from"] <= day] or rows[:1])[-1]["rate_ppb"])
+
+
 @cache
 def _rules() -> tuple[Rule, ...]:
+    return tuple(sorted((Rule(**row) for row in _data()["rule"]), key=lambda rule: rule.valid_from))
+
+
+@cache
+def _data() -> dict[str, list[dict[str, Any]]]:
     with (Path(__file__).parent / "rules.toml").open("rb") as file:
-        return tuple(sorted((Rule(**row) for row in tomllib.load(file)["rule"]), key=lambda rule: rule.valid_from))
+        return tomllib.load(file)

@@ -10,15 +10,17 @@ from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
 from loans import entries
 from loans.accrual import closed_seqs
-from loans.relending.draw import payable
+from loans.relending.draw import Form, payable
 from loans.relending.funding import Close, allocated, overused
-from loans.relending.queries import draws
+from loans.relending.pledge import shortfall
+from loans.relending.queries import draws, pledges
 
 
 def checks(session: Session, mine: Sequence[Book], closed: date) -> Iterator[Check]:
     """Yield the checks of relending in loan books; interest is as of the last night."""
     yield from _accounts(session, mine, closed)
     yield from _allocations(session, mine, closed)
+    yield from _pledged(session, mine)
 
 
 def _accounts(session: Session, mine: Sequence[Book], closed: date) -> Iterator[Check]:
@@ -57,3 +59,20 @@ def _allocations(session: Session, mine: Sequence[Book], closed: date) -> Iterat
         if any(book_id == book.id for book_id, _ in then.keys() | sums.keys()):
             name = f"loans: allocations of {book.code} within draws and loans, none above the rate cap"
             yield Check(check=name, expected="all", actual="; ".join(wrong.get(book.id, ["all"])[:3]))
+
+
+def _pledged(session: Session, mine: Sequence[Book]) -> Iterator[Check]:
+    """Hold every pledged draw against what is pledged for it, on every day of its term."""
+    assets = pledges(session, [book.id for book in mine])
+    secured = [one for one in draws(session) if one.form is Form.PLEDGED]
+    for book in mine:
+        own = [one for one in secured if one.book.id == book.id]
+        short = [
+            f"draw {one.number} on {found.day}: {found.pledged_fen} of {found.balance_fen}"
+            for one in own
+            if (found := shortfall(one, [pledge for pledge in assets if (pledge.book_id, pledge.draw) == one.key]))
+        ]
+        if own:
+            yield Check(
+                check=f"loans: pledged draws of {book.code} are covered", expected="all", actual="; ".join(short) or "all"
+            )
