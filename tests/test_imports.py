@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from app import wiring
+from app.cli_relending import closed_register
 from app.imports.batch import Desk, ImportRefused, Made, Outcome, import_file, undo, write_errors
 from app.imports.cells import Record, RowError, parse_rows
 from app.imports.kinds import IMPORTERS
@@ -1315,6 +1316,26 @@ def test_a_draw_goes_back_in_parts_and_each_part_is_taken_back(town: Town) -> No
     assert town.send("relending", given_back("Z1", "G1", "400000"), suffix=".xlsx").fresh == 0
     town.close(date(2017, 4, 2))
     assert (town.cash(book, "2004"), town.cash(book, "2231")) == (0, 0)
+    assert town.broken() == []
+
+
+def test_the_register_of_what_a_file_drew_masks_people_and_leaves_dear_loans_out(town: Town) -> None:
+    town.take("relending", drawn("Z1"))
+    town.close(date(2017, 1, 1))
+    with unit_of_work(town.engine) as session:
+        found = closed_register(session, BookCode("LB-371621-HMRCB"), None)
+    (sheet,) = found.sheets
+    assert [(line.contract, line.fen, line.household) for line in sheet.lines] == [
+        ("L1", 4_900_000, "H1"),
+        ("L8", 5_000_000, "H8"),
+    ], "the roofs' loans bear 4.9 %"
+    assert {(line.borrower, line.id_masked) for line in sheet.lines} == {
+        ("王**", masked_id(person(1))),
+        ("王**", masked_id(person(8))),
+    }
+    assert (sheet.allocated_fen, sheet.unused_fen, sheet.utilisation) == (9_900_000, 90_100_000, 990)
+    town.undo(town.take("loans", lent("C1", 2, 放款日期="2017-01-02", 到期日期="2018-01-02")))
+    town.close(date(2017, 1, 2))
     assert town.broken() == []
 
 

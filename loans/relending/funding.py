@@ -44,31 +44,17 @@ class Row(NamedTuple):
     end: date | None
 
 
-_KNOWN = """
-WITH known AS (
-    SELECT s.book_id, s.loan_id, s.principal_fen, s.state, r.seq
-      FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
-      JOIN loans.standing s ON s.book_id = r.book_id AND s.known_to_seq IS NULL AND s.known_from_seq <= r.seq
-     UNION ALL
-    SELECT s.book_id, s.loan_id, s.principal_fen, s.state, r.seq
-      FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
-      JOIN loans.standing s ON s.book_id = r.book_id AND s.known_to_seq > r.seq AND s.known_from_seq <= r.seq
-), used AS (
-    SELECT a.book_id, a.loan_id, sum(a.fen)::bigint AS fen, min(a.rate_ppb) AS lowest, max(a.rate_ppb) AS highest
-      FROM loans.draw_allocation a WHERE a.book_id = ANY(:books) AND {live} GROUP BY a.book_id, a.loan_id
-)
-"""
-"""Loans as known at the close, and what is allocated of them."""
+_CLOSE = "unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)"
 
 _RATED = """
 LEFT JOIN LATERAL (
     SELECT known_rates.rate_ppb FROM (
         SELECT t.start_date, t.rate_ppb FROM loans.stream t
-         WHERE t.book_id = k.book_id AND t.loan_id = k.loan_id AND t.known_to_seq IS NULL AND t.known_from_seq <= k.seq
+         WHERE t.book_id = {of}.book_id AND t.loan_id = {of}.loan_id AND t.known_to_seq IS NULL AND t.known_from_seq <= r.seq
            AND t.kind = 'contract' AND t.start_date <= :closing
          UNION ALL
         SELECT t.start_date, t.rate_ppb FROM loans.stream t
-         WHERE t.book_id = k.book_id AND t.loan_id = k.loan_id AND t.known_to_seq > k.seq AND t.known_from_seq <= k.seq
+         WHERE t.book_id = {of}.book_id AND t.loan_id = {of}.loan_id AND t.known_to_seq > r.seq AND t.known_from_seq <= r.seq
            AND t.kind = 'contract' AND t.start_date <= :closing
     ) AS known_rates ORDER BY start_date DESC, rate_ppb DESC LIMIT 1
 ) AS rated ON true
@@ -80,13 +66,25 @@ _THEN = "a.start_date <= :closing AND (a.end_date IS NULL OR a.end_date > :closi
 _FUNDABLE = "CASE WHEN k.state <> 'written_off' AND rated.rate_ppb <= :cap THEN k.principal_fen ELSE 0 END"
 
 _USED = f"""
-{_KNOWN}
 SELECT u.book_id, u.loan_id, u.fen AS used_fen, {_FUNDABLE} AS fen, coalesce(rated.rate_ppb, 0) AS rate_ppb,
        l.household IS NOT NULL AS of_household
-  FROM used u JOIN known k USING (book_id, loan_id) {_RATED}
+  FROM {_CLOSE}
+  JOIN (SELECT a.book_id, a.loan_id, sum(a.fen)::bigint AS fen, min(a.rate_ppb) AS lowest, max(a.rate_ppb) AS highest
+          FROM loans.draw_allocation a WHERE a.book_id = ANY(:books) AND {{live}} GROUP BY a.book_id, a.loan_id
+       ) AS u USING (book_id)
+  LEFT JOIN LATERAL (
+    SELECT s.principal_fen, s.state FROM loans.standing s
+     WHERE s.book_id = u.book_id AND s.loan_id = u.loan_id AND s.known_to_seq IS NULL AND s.known_from_seq <= r.seq
+     UNION ALL
+    SELECT s.principal_fen, s.state FROM loans.standing s
+     WHERE s.book_id = u.book_id AND s.loan_id = u.loan_id AND s.known_to_seq > r.seq AND s.known_from_seq <= r.seq
+  ) AS k ON true
+  {_RATED.format(of="u")}
   JOIN loans.loan l ON l.book_id = u.book_id AND l.id = u.loan_id
  WHERE {{which}}
 """
+"""Loans of which something is allocated, looked up one by one: as many as draws fund, whatever else the book holds."""
+
 _TROUBLED = f"""
        u.fen > {_FUNDABLE} OR u.lowest <> rated.rate_ppb OR u.highest <> rated.rate_ppb
     OR EXISTS (SELECT FROM loans.draw_allocation a JOIN unnest(CAST(:over_books AS bigint[]), CAST(:over_numbers AS text[]))
@@ -96,18 +94,27 @@ _TROUBLED = f"""
 _SPARE = f"u.fen < {_FUNDABLE} AND u.book_id = ANY(:short)"
 
 _UNUSED = f"""
-{_KNOWN}, free AS (
+WITH free AS (
     SELECT k.book_id, k.loan_id, k.principal_fen AS fen, rated.rate_ppb, l.household IS NOT NULL AS of_household,
            sum(k.principal_fen) OVER (PARTITION BY k.book_id ORDER BY l.household IS NULL, k.loan_id) - k.principal_fen AS before
-      FROM known k JOIN loans.loan l ON l.book_id = k.book_id AND l.id = k.loan_id {_RATED}
-     WHERE k.principal_fen > 0 AND k.state <> 'written_off' AND rated.rate_ppb <= :cap
-       AND NOT EXISTS (SELECT FROM used u WHERE u.book_id = k.book_id AND u.loan_id = k.loan_id)
+      FROM {_CLOSE}
+      JOIN LATERAL (
+        SELECT s.book_id, s.loan_id, s.principal_fen, s.state FROM loans.standing s
+         WHERE s.book_id = r.book_id AND s.known_to_seq IS NULL AND s.known_from_seq <= r.seq
+         UNION ALL
+        SELECT s.book_id, s.loan_id, s.principal_fen, s.state FROM loans.standing s
+         WHERE s.book_id = r.book_id AND s.known_to_seq > r.seq AND s.known_from_seq <= r.seq
+      ) AS k ON k.principal_fen > 0 AND k.state <> 'written_off'
+      JOIN loans.loan l ON l.book_id = k.book_id AND l.id = k.loan_id
+      {_RATED.format(of="k")}
+     WHERE r.book_id = ANY(:want_books) AND rated.rate_ppb <= :cap
+       AND NOT EXISTS (SELECT FROM loans.draw_allocation a WHERE a.book_id = k.book_id AND a.loan_id = k.loan_id AND {_NOW})
 )
 SELECT f.book_id, f.loan_id, f.fen, f.rate_ppb, f.of_household
   FROM free f JOIN unnest(CAST(:want_books AS bigint[]), CAST(:want_fen AS bigint[])) AS w (book_id, fen) USING (book_id)
  WHERE f.before < w.fen
 """
-
+"""Loans of which nothing is allocated, the first in order up to what is wanted."""
 
 _ROWS = "SELECT a.book_id, a.id, a.number, a.loan_id, a.fen, a.rate_ppb, a.start_date, a.end_date FROM loans.draw_allocation a"
 _KEYS = "JOIN unnest(CAST(:books AS bigint[]), CAST(:keys AS {kind}[])) AS k (book_id, {name}) USING (book_id, {name})"
@@ -180,7 +187,7 @@ def unused(session: Session, at: Close, wanted: Mapping[int, int]) -> dict[int, 
     if not wanted:
         return {}
     values = {**at.values, "want_books": list(wanted), "want_fen": list(wanted.values())}
-    return _by_book(session, _UNUSED.format(live=_NOW), values)
+    return _by_book(session, _UNUSED, values)
 
 
 def overused(session: Session, at: Close) -> list[tuple[int, int, int, int]]:
