@@ -1339,6 +1339,22 @@ def test_the_register_of_what_a_file_drew_masks_people_and_leaves_dear_loans_out
     assert town.broken() == []
 
 
+def test_status_tells_of_money_that_found_no_loans_in_time(overdue: Town) -> None:
+    """L1 and L8, and L2 to L4 though they are overdue, use 249,000 of 1,000,000 yuan; 90 days from 2017-01-05 are over."""
+    overdue.take("relending", drawn("Z8", 借款日="2017-01-05", 到期日="2018-01-05"))
+    overdue.close(date(2017, 4, 6))
+    with unit_of_work(overdue.engine) as session:
+        before, found = status(session, date(2017, 4, 5)), status(session)
+        sheets = closed_register(session, BookCode("LB-371621-HMRCB"), None).sheets
+    assert (before.relending_idle_draws, before.relending_idle_fen, before.relending_idle_since) == (0, 0, None)
+    assert (found.relending_idle_draws, found.relending_idle_fen) == (1, 75_100_000)
+    assert found.relending_idle_since == date(2017, 4, 5)
+    assert [(line.contract, line.since) for line in sheets[0].lines] == [
+        (contract, date(2017, 4, 6)) for contract in ("L1", "L2", "L3", "L4", "L8")
+    ]
+    assert overdue.broken() == []
+
+
 def test_pledges_are_refused_row_by_row_and_undone_newest_first(town: Town) -> None:
     town.refuses(
         "pledges",

@@ -1,6 +1,8 @@
 """Relending: interest by balance, early and partial repayment, pledges, and the allocation of loans to draws."""
 
 import csv
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -9,7 +11,7 @@ from threading import Thread
 
 import pytest
 from conftest import open_city
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
@@ -202,6 +204,44 @@ def test_an_undone_repayment_leaves_the_draw_as_it_was(session: Session, drawn: 
     with pytest.raises(RelendingRefused, match="已支付利息"):
         undo_repayment(session, drawn, "S1", "t")
     assert not failing(session)
+
+
+@pytest.fixture
+def aged(session: Session, drawn: Draw) -> Draw:
+    """E7's draw on 2017-05-10, its interest accrued and none of it settled."""
+    close_nights(session, date(2017, 4, 5), date(2017, 5, 9))
+    return drawn
+
+
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(0, 35), st.integers(1, 1_000_000_000)), min_size=1, max_size=4))
+def test_repayments_undone_one_after_the_other_leave_no_trace_on_any_account(
+    session: Session, aged: Draw, chosen: list[tuple[int, int]]
+) -> None:
+    before, untouched = balances(session, aged.book), only(session)
+    with rolled_back(session):
+        done: list[str] = []
+        for number, (days, fen) in enumerate(chosen):
+            left = only(session).left_fen
+            if left:
+                done.append(f"S{number}")
+                repay(session, aged, paid(aged.drawn_on + days * DAY, min(fen, left), done[-1]), "t")
+        assert balances(session, aged.book).get("2004", 0) == -only(session).left_fen
+        assert not failing(session)
+        for serial in reversed(done):
+            undo_repayment(session, aged, serial, "t")
+            assert not failing(session)
+        assert (balances(session, aged.book), only(session)) == (before, untouched)
+
+
+@contextmanager
+def rolled_back(session: Session) -> Iterator[None]:
+    """Forget what one example did."""
+    example = session.begin_nested()
+    try:
+        yield
+    finally:
+        example.rollback()
 
 
 def test_what_a_repayment_stands_on_is_not_undone(session: Session, drawn: Draw) -> None:
