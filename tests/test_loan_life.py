@@ -61,13 +61,21 @@ def close_nights(session: Session, first: date, last: date) -> None:
 
 
 def bullet_loan(
-    session: Session, book: Book, drawn: date, fen: int, then: Sequence[LoanEvent] = (), *, gov_ppb: int = 0, name: str = "C1"
+    session: Session,
+    book: Book,
+    drawn: date,
+    fen: int,
+    then: Sequence[LoanEvent] = (),
+    *,
+    gov_ppb: int = 0,
+    name: str = "C1",
+    later: Sequence[RateStep] = (),
 ) -> Contract:
     """Lend for a year in a book, past all checks, and book events after it."""
     maturity = date(drawn.year + 1, drawn.month, drawn.day)
     terms = LoanTerms(
         product="XEXD", principal_fen=fen, drawn_on=drawn, maturity=maturity, method=Method.BULLET,
-        rates=(RateStep(drawn, RATE, gov_ppb),),
+        rates=(RateStep(drawn, RATE, gov_ppb), *later),
     )  # fmt: skip
     loan_id = take_sequence(session, {book.id: 1})[book.id]
     contract = Contract(

@@ -1,7 +1,7 @@
 """Relending: interest by balance, early and partial repayment, pledges, and the allocation of loans to draws."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
@@ -41,6 +41,7 @@ from loans.relending.register import DrawSheet, register
 from loans.relending.repayment import repay, undo_repayment
 from loans.relending.rules import pledge_rate_ppb
 from loans.relending.utilisation import Idle, cost_fen, earned_fen, idle, idle_draws, utilisation
+from loans.terms import RateStep
 
 DAY = timedelta(days=1)
 RATE = 17_500_000
@@ -367,8 +368,8 @@ class World:
     loans: dict[str, Contract] = field(default_factory=dict)
     today: date = FIRST
 
-    def lend(self, name: str, fen: int) -> None:
-        self.loans[name] = bullet_loan(self.session, self.book, FIRST, fen, name=name)
+    def lend(self, name: str, fen: int, later: Sequence[RateStep] = ()) -> None:
+        self.loans[name] = bullet_loan(self.session, self.book, FIRST, fen, name=name, later=later)
 
     def draw(self, number: str, fen: int, months: int = 12) -> Draw:
         due = date(
@@ -456,6 +457,23 @@ def test_a_loan_above_the_cap_is_never_allocated(world: World) -> None:
     rates = world.session.execute(text("SELECT rate_ppb FROM loans.draw_allocation WHERE end_date IS NULL ORDER BY 1")).all()
     assert [rate for (rate,) in rates] == [43_000_000, 43_500_000, 43_500_000]
     assert sum(world.found().values()) == 12_000_000
+
+
+def test_a_rate_that_changes_by_contract_is_seen_on_its_day(session: Session, city: dict[str, Book]) -> None:
+    world = World(session, city["LB"])
+    up, down = RateStep(date(2017, 1, 4), 47_500_000), RateStep(date(2017, 1, 6), 43_000_000)
+    world.lend("A", 5_000_000, [up, down])
+    world.lend("B", 5_000_000)
+    world.draw("Z1", 5_000_000)
+    world.night(date(2017, 1, 3))
+    assert world.found() == {("Z1", "A"): 5_000_000}
+    world.night()
+    assert world.found() == {("Z1", "B"): 5_000_000}
+    world.draw("Z2", 5_000_000)
+    world.night()
+    assert world.found() == {("Z1", "B"): 5_000_000}
+    world.night()
+    assert world.found() == {("Z1", "B"): 5_000_000, ("Z2", "A"): 5_000_000}
 
 
 def test_a_loan_that_never_was_and_a_draw_that_never_was_fund_nothing(world: World) -> None:

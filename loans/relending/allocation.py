@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 Pair = tuple[str, int]
 """(a draw's number, a loan's id), both of one book."""
@@ -23,6 +24,7 @@ class Fundable:
     fen: int
     rate_ppb: int
     of_household: bool = True
+    look_on: date | None = None  # the day on which its rate changes by contract
 
     @property
     def order(self) -> tuple[bool, int]:

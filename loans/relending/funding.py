@@ -42,6 +42,7 @@ class Row(NamedTuple):
     rate_ppb: int
     start: date
     end: date | None
+    look_on: date | None = None
 
 
 _CLOSE = "unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)"
@@ -61,16 +62,26 @@ LEFT JOIN LATERAL (
 """
 """The rate that a loan bears on the closing day, or bore last if its term is over."""
 
+_NEXT = """
+LEFT JOIN LATERAL (
+    SELECT min(t.start_date) AS look_on FROM loans.stream t
+     WHERE t.book_id = {of}.book_id AND t.loan_id = {of}.loan_id AND t.known_to_seq IS NULL AND t.kind = 'contract'
+       AND t.start_date > :closing
+) AS coming ON true
+"""
+"""The next day on which its rate changes by contract."""
+
 _NOW = "a.end_date IS NULL"
 _THEN = "a.start_date <= :closing AND (a.end_date IS NULL OR a.end_date > :closing)"
 _FUNDABLE = "CASE WHEN k.state <> 'written_off' AND rated.rate_ppb <= :cap THEN k.principal_fen ELSE 0 END"
 
 _USED = f"""
 SELECT u.book_id, u.loan_id, u.fen AS used_fen, {_FUNDABLE} AS fen, coalesce(rated.rate_ppb, 0) AS rate_ppb,
-       l.household IS NOT NULL AS of_household
+       l.household IS NOT NULL AS of_household, coming.look_on
   FROM {_CLOSE}
-  JOIN (SELECT a.book_id, a.loan_id, sum(a.fen)::bigint AS fen, min(a.rate_ppb) AS lowest, max(a.rate_ppb) AS highest
-          FROM loans.draw_allocation a WHERE a.book_id = ANY(:books) AND {{live}} GROUP BY a.book_id, a.loan_id
+  JOIN (SELECT a.book_id, a.loan_id, sum(a.fen)::bigint AS fen, min(a.rate_ppb) AS lowest, max(a.rate_ppb) AS highest,
+               min(a.look_on) AS look_on
+          FROM loans.draw_allocation a WHERE a.book_id = ANY(:books) AND {{live}} {{looked}} GROUP BY a.book_id, a.loan_id
        ) AS u USING (book_id)
   LEFT JOIN LATERAL (
     SELECT s.principal_fen, s.state FROM loans.standing s
@@ -79,14 +90,33 @@ SELECT u.book_id, u.loan_id, u.fen AS used_fen, {_FUNDABLE} AS fen, coalesce(rat
     SELECT s.principal_fen, s.state FROM loans.standing s
      WHERE s.book_id = u.book_id AND s.loan_id = u.loan_id AND s.known_to_seq > r.seq AND s.known_from_seq <= r.seq
   ) AS k ON true
-  {_RATED.format(of="u")}
+  {_RATED.format(of="u")} {_NEXT.format(of="u")}
   JOIN loans.loan l ON l.book_id = u.book_id AND l.id = u.loan_id
  WHERE {{which}}
 """
 """Loans of which something is allocated, looked up one by one: as many as draws fund, whatever else the book holds."""
 
+_LOOKED = """
+AND (a.book_id, a.loan_id) IN (
+    SELECT c.book_id, s.loan_id FROM unnest(CAST(:books AS bigint[]), CAST(:since AS bigint[])) AS c (book_id, seq)
+     CROSS JOIN LATERAL (SELECT x.loan_id FROM loans.standing x
+                          WHERE x.book_id = c.book_id AND x.known_from_seq > c.seq ORDER BY x.known_from_seq OFFSET 0) AS s
+     UNION
+    SELECT c.book_id, t.loan_id FROM unnest(CAST(:books AS bigint[]), CAST(:since AS bigint[])) AS c (book_id, seq)
+     CROSS JOIN LATERAL (SELECT x.loan_id FROM loans.stream x
+                          WHERE x.book_id = c.book_id AND x.known_from_seq > c.seq ORDER BY x.known_from_seq OFFSET 0) AS t
+     UNION
+    SELECT d.book_id, d.loan_id FROM loans.draw_allocation d WHERE d.end_date IS NULL AND d.look_on <= :closing
+     UNION
+    SELECT d.book_id, d.loan_id FROM loans.draw_allocation d
+      JOIN unnest(CAST(:over_books AS bigint[]), CAST(:over_numbers AS text[])) AS o (book_id, number) USING (book_id, number)
+     WHERE d.end_date IS NULL)
+"""
+"""Loans of which something became known since the last close, whose rate changes by contract, or whose draw has too much."""
+
 _TROUBLED = f"""
        u.fen > {_FUNDABLE} OR u.lowest <> rated.rate_ppb OR u.highest <> rated.rate_ppb
+    OR coming.look_on IS DISTINCT FROM u.look_on
     OR EXISTS (SELECT FROM loans.draw_allocation a JOIN unnest(CAST(:over_books AS bigint[]), CAST(:over_numbers AS text[]))
                       AS o (book_id, number) USING (book_id, number)
                 WHERE a.book_id = u.book_id AND a.loan_id = u.loan_id AND a.end_date IS NULL)
@@ -110,13 +140,15 @@ WITH free AS (
      WHERE r.book_id = ANY(:want_books) AND rated.rate_ppb <= :cap
        AND NOT EXISTS (SELECT FROM loans.draw_allocation a WHERE a.book_id = k.book_id AND a.loan_id = k.loan_id AND {_NOW})
 )
-SELECT f.book_id, f.loan_id, f.fen, f.rate_ppb, f.of_household
+SELECT f.book_id, f.loan_id, f.fen, f.rate_ppb, f.of_household, coming.look_on
   FROM free f JOIN unnest(CAST(:want_books AS bigint[]), CAST(:want_fen AS bigint[])) AS w (book_id, fen) USING (book_id)
+  {_NEXT.format(of="f")}
  WHERE f.before < w.fen
 """
 """Loans of which nothing is allocated, the first in order up to what is wanted."""
 
-_ROWS = "SELECT a.book_id, a.id, a.number, a.loan_id, a.fen, a.rate_ppb, a.start_date, a.end_date FROM loans.draw_allocation a"
+_COLUMNS = "a.book_id, a.id, a.number, a.loan_id, a.fen, a.rate_ppb, a.start_date, a.end_date, a.look_on"
+_ROWS = f"SELECT {_COLUMNS} FROM loans.draw_allocation a"
 _KEYS = "JOIN unnest(CAST(:books AS bigint[]), CAST(:keys AS {kind}[])) AS k (book_id, {name}) USING (book_id, {name})"
 
 
@@ -168,18 +200,23 @@ def allocated_sums(session: Session, books: Collection[int], day: date | None = 
     return {(row.book_id, row.number): row.fen for row in rows}
 
 
-def troubled(session: Session, at: Close, over: list[tuple[int, str]]) -> dict[int, list[Fundable]]:
+def troubled(session: Session, at: Close, before: Close | None, over: list[tuple[int, str]]) -> dict[int, list[Fundable]]:
     """Return, by book, the funded loans whose allocations can't stay as they are.
 
-    These have less left than is allocated of them, or another rate, or are under a draw that has too much.
+    These have less left than is allocated of them, or another rate, or are under a draw that has too much. Only what changed
+    since the close before is looked at; everything, if there was none or the cap was another.
     """
-    values = {**at.values, "over_books": [book_id for book_id, _ in over], "over_numbers": [number for _, number in over]}
-    return _by_book(session, _USED.format(live=_NOW, which=_TROUBLED), values)
+    known = before.seqs if before is not None and before.values["cap"] == at.values["cap"] else {}
+    values = {
+        **at.values, "since": [known.get(book_id, 0) for book_id in at.seqs], "over_books": [book_id for book_id, _ in over],
+        "over_numbers": [number for _, number in over],
+    }  # fmt: skip
+    return _by_book(session, _USED.format(live=_NOW, looked=_LOOKED, which=_TROUBLED), values)
 
 
 def spare(session: Session, at: Close, short: list[int]) -> dict[int, list[Fundable]]:
     """Return, for some books, the funded loans that could take more."""
-    return _by_book(session, _USED.format(live=_NOW, which=_SPARE), {**at.values, "short": short}) if short else {}
+    return _by_book(session, _USED.format(live=_NOW, looked="", which=_SPARE), {**at.values, "short": short}) if short else {}
 
 
 def unused(session: Session, at: Close, wanted: Mapping[int, int]) -> dict[int, list[Fundable]]:
@@ -192,12 +229,12 @@ def unused(session: Session, at: Close, wanted: Mapping[int, int]) -> dict[int, 
 
 def overused(session: Session, at: Close) -> list[tuple[int, int, int, int]]:
     """Return (book id, loan id, fen allocated, fen that could be) of loans that had too much at a close, as known at it."""
-    rows = session.execute(text(_USED.format(live=_THEN, which=f"u.fen > {_FUNDABLE}")), at.values)
+    rows = session.execute(text(_USED.format(live=_THEN, looked="", which=f"u.fen > {_FUNDABLE}")), at.values)
     return [(row.book_id, row.loan_id, row.used_fen, row.fen) for row in rows]
 
 
 def _by_book(session: Session, sql: str, values: Mapping[str, object]) -> dict[int, list[Fundable]]:
     found: dict[int, list[Fundable]] = {}
     for row in session.execute(text(sql), dict(values)):
-        found.setdefault(row.book_id, []).append(Fundable(row.loan_id, row.fen, row.rate_ppb, row.of_household))
+        found.setdefault(row.book_id, []).append(Fundable(row.loan_id, row.fen, row.rate_ppb, row.of_household, row.look_on))
     return found

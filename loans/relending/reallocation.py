@@ -9,7 +9,8 @@ from datetime import date
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
-from loans.accrual import closed_seqs
+from ledger.calendar import DAY
+from loans.accrual import closed_seqs, last_accrued
 from loans.relending.allocation import Fundable, Need, Pair, allocate
 from loans.relending.draw import Draw
 from loans.relending.funding import Close, Row, allocated_of, allocated_sums, spare, troubled, unused
@@ -36,7 +37,9 @@ def reallocate(session: Session, closing: date) -> int:
     lacking = dict.fromkeys(at.seqs, 0)
     for key, fen in needs.items():
         lacking[key[0]] += max(fen - held.get(key, 0), 0)
-    again = troubled(session, at, over)
+    previous = last_accrued(session, closing - DAY)
+    before = Close(day=previous, seqs=closed_seqs(session, previous)) if previous else None
+    again = troubled(session, at, before, over)
     for book_id, found in spare(session, at, [b for b, fen in lacking.items() if fen or b in again]).items():
         again[book_id] = list({loan.loan_id: loan for loan in (*again.get(book_id, ()), *found)}.values())
     touched = allocated_of(session, [(book_id, loan.loan_id) for book_id, loans in again.items() for loan in loans])
@@ -71,13 +74,21 @@ def _write(
     session: Session, book_id: int, closing: date, rows: Sequence[Row], found: Mapping[Pair, int], loans: Mapping[int, Fundable]
 ) -> int:
     """End the allocations that are no more and begin the new ones; return how many."""
-    wanted = {pair: (fen, loans[pair[1]].rate_ppb) for pair, fen in found.items()}
+    wanted = {pair: (fen, loans[pair[1]].rate_ppb, loans[pair[1]].look_on) for pair, fen in found.items()}
     before = {(row.number, row.loan_id): row for row in rows}
-    ended = [row for pair, row in before.items() if wanted.get(pair) != (row.fen, row.rate_ppb)]
+    ended = [row for pair, row in before.items() if wanted.get(pair) != (row.fen, row.rate_ppb, row.look_on)]
     kept = before.keys() - {(row.number, row.loan_id) for row in ended}
     begun = [
-        {"book_id": book_id, "number": number, "loan_id": loan_id, "fen": fen, "rate_ppb": rate, "start_date": closing}
-        for (number, loan_id), (fen, rate) in wanted.items()
+        {
+            "book_id": book_id,
+            "number": number,
+            "loan_id": loan_id,
+            "fen": fen,
+            "rate_ppb": rate,
+            "look_on": look_on,
+            "start_date": closing,
+        }
+        for (number, loan_id), (fen, rate, look_on) in wanted.items()
         if (number, loan_id) not in kept
     ]
     if ended:
