@@ -13,6 +13,7 @@ import app.tables
 import guarantees.tables
 import ledger.tables
 import loans.applications.tables
+import loans.relending.tables
 import loans.subsidy.tables
 import loans.tables
 import registry.tables

@@ -65,6 +65,11 @@ def print_status(found: Status, *, assumed: bool) -> None:
         f"{yuan(found.claims_recovered_fen)}; {found.solar_stations} solar stations, income "
         f"{yuan(found.solar_received_fen)} yuan."
     )
+    if found.relending_idle_draws:
+        say(
+            f"{found.relending_idle_draws} draws of relending not used whole in time (再贷款逾期未用足): "
+            f"{yuan(found.relending_idle_fen)} yuan, since {found.relending_idle_since}"
+        )
     if assumed:
         say(
             "The first three turnovers are the article's facts (5,570 万, 1.57 亿, 2.7 亿); everything else is assumed: "

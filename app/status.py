@@ -12,6 +12,7 @@ from ledger.business_day import peek
 from ledger.errors import FutureDate
 from ledger.queries import Turnover, turnovers
 from loans.products import small_loan_codes
+from loans.relending.utilisation import idle_draws
 from scheduling.close import last_closed
 
 
@@ -31,6 +32,9 @@ class Status:
     loans_balance_fen: int
     relending_drawn_fen: int
     relending_balance_fen: int
+    relending_idle_draws: int
+    relending_idle_fen: int
+    relending_idle_since: date | None
     enterprise_disbursed_fen: int
     enterprise_balance_fen: int
     households: int
@@ -67,6 +71,7 @@ def status(session: Session, as_of: date | None = None) -> Status:
     small = small_loan_codes()
     counts = session.execute(text(_COUNTS)).one()
     all_claims = claims(session).values()
+    idle = idle_draws(session, min(until, closed)) if until and closed else []
     return Status(
         as_of=until, latest_day=latest, business_date=today, last_closed=closed,
         funds_contributed_fen=sum(funds.values()), funds_balance_fen=_balance(cash),
@@ -74,6 +79,8 @@ def status(session: Session, as_of: date | None = None) -> Status:
         loans_disbursed_fen=sum(t.debit_fen for k, t in disbursed.items() if k[2] in small),
         loans_balance_fen=_balance({k: t for k, t in principal.items() if k[2] in small}),
         relending_drawn_fen=sum(t.credit_fen for t in drawn.values()), relending_balance_fen=-_balance(relending),
+        relending_idle_draws=len(idle), relending_idle_fen=sum(one.fen for one in idle),
+        relending_idle_since=min((one.since for one in idle), default=None),
         enterprise_disbursed_fen=sum(t.debit_fen for k, t in disbursed.items() if k[2] not in small),
         enterprise_balance_fen=_balance({k: t for k, t in principal.items() if k[2] not in small}),
         households=counts.households, loans=counts.loans, loans_open=counts.open, loans_overdue=counts.overdue,

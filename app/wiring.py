@@ -27,8 +27,9 @@ from ledger.calendar import DAY, next_month
 from ledger.db import APP_ROLE, engine_as
 from ledger.server import embedded
 from ledger.ties import Check
-from loans import accrual, ageing, relending, repricing, settlement
+from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
+from loans.relending.night import night as relending_night
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
 
@@ -93,7 +94,7 @@ def night_steps() -> tuple[Step, ...]:
         Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
         Step("reprice", lambda s, d: asdict(repricing.reprice(s, d))),
         Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
-        Step("relending", lambda s, d: {"fen": relending.night(s, d)}),
+        Step("relending", lambda s, d: asdict(relending_night(s, d))),
         Step("pools", _pools),
         Step("tie", _tie_at_month_end),
     )

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -194,6 +194,14 @@ def closed_seqs(session: Session, closing: date) -> dict[int, int]:
             select(accrual_run.c.book_id, accrual_run.c.closed_seq).where(accrual_run.c.business_date == closing)
         )
     }
+
+
+def last_accrued(session: Session, until: date | None = None) -> date | None:
+    """Return the last day whose night accrued, up to a day if one is given."""
+    found: date | None = session.scalar(
+        select(func.max(accrual_run.c.business_date)).where(accrual_run.c.business_date <= (until or date.max))
+    )
+    return found
 
 
 def moved_since(session: Session, seqs: Mapping[int, int]) -> dict[Account, tuple[int, int]]:

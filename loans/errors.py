@@ -142,3 +142,11 @@ class RelendingRefused(LoanError):
     def __init__(self, draw: str, reason: str) -> None:
         self.draw, self.reason = draw, reason
         super().__init__(f"再贷款 {draw}：{reason}")
+
+
+class NotClosed(LoanError):
+    """A register of a day whose night has not allocated loans to draws."""
+
+    def __init__(self, day: date | None, closed: date | None) -> None:
+        self.day, self.closed = day, closed
+        super().__init__(f"{day or '该账套'} 没有日终记录（最近日终 {closed or '无'}），不能出具再贷款使用台账")

@@ -199,6 +199,7 @@ standing = Table(
         postgresql_where=text("known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing'"),
     ),
     Index("ix_standing_known_from", "book_id", "known_from_seq"),
+    Index("ix_standing_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
 )
 
@@ -235,21 +236,5 @@ accrual_figure = Table(
     Column("gov_units", Numeric, nullable=False),
     PrimaryKeyConstraint("book_id", "business_date", "product", "county", "kind", "state"),
     ForeignKeyConstraint(["book_id", "business_date"], ["loans.accrual_run.book_id", "loans.accrual_run.business_date"]),
-    schema="loans",
-)
-
-draw_event = Table(
-    "draw_event",
-    metadata,
-    Column("book_id", BigInteger, nullable=False),
-    Column("seq", BigInteger, nullable=False),
-    Column("number", Text, nullable=False),
-    Column("kind", Text, nullable=False),
-    Column("value_date", Date, nullable=False),
-    Column("reference", Text, nullable=False),
-    Column("body", JSONB, nullable=False),
-    PrimaryKeyConstraint("book_id", "seq"),
-    UniqueConstraint("book_id", "reference"),
-    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     schema="loans",
 )

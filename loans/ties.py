@@ -10,11 +10,12 @@ from sqlalchemy.orm import Session
 from ledger.books import Book, BookKind, books
 from ledger.queries import turnovers
 from ledger.ties import Check
-from loans import entries, relending
-from loans.accrual import closed_seqs, moved_since, targets
+from loans import entries
+from loans.accrual import closed_seqs, last_accrued, moved_since, targets
 from loans.events import heir
 from loans.projection import PROJECTIONS, stored_rows
 from loans.queries import Key, contracts_of_book, events_of, horizon_now
+from loans.relending.ties import checks as relending_checks
 from loans.replay import replay
 
 _PRINCIPAL = """
@@ -41,14 +42,14 @@ def principal_checks(session: Session) -> Iterator[Check]:
 
 def checks(session: Session) -> Iterator[Check]:
     """Yield the loan books' checks; accrued interest is of the last night that accrued, as the books knew it then."""
-    closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
+    closed = last_accrued(session)
     mine = books(session, BookKind.LOANS)
     yield from _principal(session, mine)
     yield from _charged(session, mine)
     yield from _moved(session, mine, closed)
     if closed is not None:
         yield from _accrued(session, mine, closed)
-        yield from _relending(session, mine, closed)
+        yield from relending_checks(session, mine, closed)
     yield from _rebuilt(session, mine)
 
 
@@ -111,16 +112,6 @@ def _moved(session: Session, mine: list[Book], closed: date | None) -> Iterator[
             expected="all",
             actual="; ".join(differing.get(book.id, ["all"])),
         )
-
-
-def _relending(session: Session, mine: list[Book], closed: date) -> Iterator[Check]:
-    sums: dict[tuple[int, str], int] = {}
-    for one in relending.draws(session):
-        came_later = one.reported_on is not None and one.reported_on > closed
-        owed = 0 if came_later else relending.payable(one, closed)  # what came late the next night accrues
-        for account, fen in (("2004", 0 if one.repaid_on else one.fen), ("2231", owed)):
-            sums[(one.book.id, account)] = sums.get((one.book.id, account), 0) - fen
-    yield from _compare(session, mine, sums, "2004", "2231")
 
 
 def _compare(

@@ -208,6 +208,19 @@ def test_close_closes_the_open_day_and_no_day_twice(shop: Shop) -> None:
     assert f"{day[1]} is closed already (已日终); nothing was changed." in shop.run("close", "--through", day[1])
 
 
+def test_the_register_of_relending_is_shown_and_written_of_closed_days_only(shop: Shop) -> None:
+    said = shop.run("relending", "register", "--book", "LB-371621-HMRCB", "--as-of", UNTIL, "--csv", "台账.csv")
+    assert "0 draws (借款), 0.00; allocated (已对应) 0.00, 100.00% used (使用率)" in said
+    assert (
+        "funded loans bear at most (利率上限) 4.35%; a draw is used within 90 days (扶贫再贷款管理规定（推定，待核实）)" in said
+    )
+    assert "wrote 台账.csv" in said
+    with (shop.folder / "台账.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert [row[2] for row in csv.reader(file)] == ["借款编号", "合计"]
+    said = shop.run("relending", "register", "--book", "LB-371621-HMRCB", "--as-of", "2017-10-17", code=1)
+    assert "2017-10-17 没有日终记录" in said
+
+
 def test_the_journal_is_exported_to_a_file(shop: Shop) -> None:
     assert "wrote 账.journal" in shop.run("export", "hledger", "-o", "账.journal", "--book", "RCF-371621")
     text = (shop.folder / "账.journal").read_text(encoding="utf-8")

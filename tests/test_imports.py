@@ -21,6 +21,7 @@ from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
 from app import wiring
+from app.cli_relending import closed_register
 from app.imports.batch import Desk, ImportRefused, Made, Outcome, import_file, undo, write_errors
 from app.imports.cells import Record, RowError, parse_rows
 from app.imports.kinds import IMPORTERS
@@ -132,6 +133,15 @@ def drawn(number: str, **over: object) -> dict[str, object]:
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
 
 
+def pledged(number: str, serial: str, kind: str = "入库", **over: object) -> dict[str, object]:
+    row = place(借款编号=number, 质押编号=serial, 类型=kind, 日期="2017-01-01", 质押物="债券", 到期日="2018-01-01")
+    return {**row, "面值(元)": "1000000", **over}
+
+
+def given_back(number: str, serial: str, yuan: object, day: object = "2017-01-01") -> dict[str, object]:
+    return {**drawn(number, 类型="归还", 借款日=day, 到期日="", 流水号=serial), "金额(元)": yuan}
+
+
 def plant(contract: str, meter: str, household: str, **over: object) -> dict[str, object]:
     row = place(借据号=contract, 电表号=meter, 建档立卡号=household, 并网日期="2016-12-15")
     return {**row, "容量(kW)": "5", "还贷比例(%)": "85", **over}
@@ -182,7 +192,7 @@ def sample(kind: str) -> dict[str, object]:
         "subsidy-schemes": scheme(), "subsidies": subsidy("编制", "2017-01-01", "甲"), "subsidy-stops": stopped("L1", "S77"),
         "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
         "classifications": classed("L1", "S75"), "applications": asked("C74", 2, "Q70"), "approvals": judged("A5", "S77"),
-         "inheritances": inherited("L1", "S76", 90),
+         "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
     }[kind]  # fmt: skip
 
 
@@ -844,13 +854,14 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
     town.take("inheritances", inherited("C7", "I9", 99, 建档立卡号="H12"))
-    town.take("relending", drawn("Z1"))
+    town.take("pledges", pledged("Z1", "P1"))
+    town.take("relending", drawn("Z1", 方式="质押") | {"金额(元)": "900000"})
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
     town.take("extensions", extension("C4", "X1", 新到期日="2017-01-07"), suffix=".xlsx")
     town.take("repayments", paid("C4", "S1", "1000"), paid("C5", "S2", "10100"))
     town.take("repayments", paid("C4", "S1", "1000", "冲正"), paid("C5", "S3", "100", "退款"))
     town.close(date(2017, 1, 3))
-    town.take("relending", drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-04-10"))
+    town.take("relending", drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-04-10") | {"金额(元)": "900000"})
     money = {"流水号": "R1", "到账日期": "2017-01-04", "到账标杆电费(元)": "157.96"}
     town.take("solar-settlements", reading("M5", **money), reading("M5", 月份="2016年12月"))
     town.close(date(2017, 4, 5))
@@ -938,6 +949,11 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         "SELECT sum(CASE side WHEN 'D' THEN fen ELSE -fen END) FROM ledger.posting WHERE account = '1004'",
     ),
     "stations": (plant("G2", "M2", "H7"), "SELECT count(*) FROM solar.station"),
+    "pledges": (
+        pledged("Z1", "P1"),
+        "SELECT count(*) FROM loans.draw_event e WHERE kind = 'pledged' AND NOT EXISTS (SELECT FROM loans.draw_event u "
+        "WHERE u.body ->> 'of' = e.reference)",
+    ),
     "relending": (
         drawn("Z1"),
         "SELECT coalesce(sum(CASE side WHEN 'C' THEN fen ELSE -fen END), 0) FROM ledger.posting WHERE account = '2004'",
@@ -1379,7 +1395,7 @@ def test_one_file_draws_and_extends_twice_on_one_day(town: Town) -> None:
     town.refuses(
         "relending",
         [same, {**same, "金额(元)": "2"}],
-        (3, "县区、银行代码、借款编号、类型、借款日、到期日", "惠民县 HMRCB Z2 借入 2017-01-01 2017-04-01", "重复"),
+        (3, "县区、银行代码、借款编号、类型、借款日、到期日、流水号", "惠民县 HMRCB Z2 借入 2017-01-01 2017-04-01", "重复"),
     )
 
 
@@ -1388,6 +1404,97 @@ def test_a_draw_is_not_extended_before_it_was_drawn(town: Town) -> None:
     town.take("relending", drawn("Z1", 借款日="2017-01-05", 到期日="2017-04-05"))
     early = drawn("Z1", 类型="展期", 借款日="2017-01-04", 到期日="2017-07-05")
     town.refuses("relending", [early], (2, "整行", "", "展期不能早于借款日 2017-01-05"))
+
+
+def test_a_draw_goes_back_in_parts_and_each_part_is_taken_back(town: Town) -> None:
+    book = "LB-371621-HMRCB"
+    town.take("relending", drawn("Z1"))
+    town.refuses(
+        "relending",
+        [given_back("Z1", "", "1"), given_back("Z1", "G1", "1000000.01"), {**given_back("Z1", "G2", "1"), "年利率(%)": "2"},
+         drawn("Z1", 类型="展期", 到期日=""), drawn("Z2", 到期日="")],
+        (2, "整行", "", "归还必须填写流水号"), (3, "整行", "", "超过借款余额 1,000,000.00 元"), (4, "整行", "", "归还的利率应与原借款一致：1.75%"),
+        (5, "整行", "", "借入和展期必须填写到期日"), (6, "整行", "", "借入和展期必须填写到期日"),
+    )  # fmt: skip
+    parts = town.take("relending", given_back("Z1", "G1", "400000"), given_back("Z1", "G2", "100000"))
+    assert town.cash(book, "2004") == -50_000_000
+    left = town.take("relending", drawn("Z1", 类型="展期", 到期日="2017-07-01") | {"金额(元)": "500000"})
+    with pytest.raises(ImportRefused, match="流水号 G2 的归还之后已有业务"):
+        town.undo(parts)
+    town.undo(left)
+    town.undo(parts)
+    assert town.cash(book, "2004") == -100_000_000
+    again = town.bring("relending", town.write([given_back("Z1", "G1", "400000"), given_back("Z1", "G2", "100000")]))
+    assert (again.errors, again.fresh) == ((), 2)
+    assert town.send("relending", given_back("Z1", "G1", "400000"), suffix=".xlsx").fresh == 0
+    town.close(date(2017, 4, 2))
+    assert (town.cash(book, "2004"), town.cash(book, "2231")) == (0, 0)
+    assert town.broken() == []
+
+
+def test_the_register_of_what_a_file_drew_masks_people_and_leaves_dear_loans_out(town: Town) -> None:
+    town.take("relending", drawn("Z1"))
+    town.close(date(2017, 1, 1))
+    with unit_of_work(town.engine) as session:
+        found = closed_register(session, BookCode("LB-371621-HMRCB"), None)
+    (sheet,) = found.sheets
+    assert [(line.contract, line.fen, line.household) for line in sheet.lines] == [
+        ("L1", 4_900_000, "H1"),
+        ("L8", 5_000_000, "H8"),
+    ], "the roofs' loans bear 4.9 %"
+    assert {(line.borrower, line.id_masked) for line in sheet.lines} == {
+        ("王**", masked_id(person(1))),
+        ("王**", masked_id(person(8))),
+    }
+    assert (sheet.allocated_fen, sheet.unused_fen, sheet.utilisation) == (9_900_000, 90_100_000, 990)
+    town.undo(town.take("loans", lent("C1", 2, 放款日期="2017-01-02", 到期日期="2018-01-02")))
+    town.close(date(2017, 1, 2))
+    assert town.broken() == []
+
+
+def test_status_tells_of_money_that_found_no_loans_in_time(overdue: Town) -> None:
+    """L1 and L8, and L2 to L4 though they are overdue, use 249,000 of 1,000,000 yuan; 90 days from 2017-01-05 are over."""
+    overdue.take("relending", drawn("Z8", 借款日="2017-01-05", 到期日="2018-01-05"))
+    overdue.close(date(2017, 4, 6))
+    with unit_of_work(overdue.engine) as session:
+        before, found = status(session, date(2017, 4, 5)), status(session)
+        sheets = closed_register(session, BookCode("LB-371621-HMRCB"), None).sheets
+    assert (before.relending_idle_draws, before.relending_idle_fen, before.relending_idle_since) == (0, 0, None)
+    assert (found.relending_idle_draws, found.relending_idle_fen) == (1, 75_100_000)
+    assert found.relending_idle_since == date(2017, 4, 5)
+    assert [(line.contract, line.since) for line in sheets[0].lines] == [
+        (contract, date(2017, 4, 6)) for contract in ("L1", "L2", "L3", "L4", "L8")
+    ]
+    assert overdue.broken() == []
+
+
+def test_pledges_are_refused_row_by_row_and_undone_newest_first(town: Town) -> None:
+    town.refuses(
+        "pledges",
+        [pledged("Z1", "P1", 质押物=""), pledged("Z1", "P2", 到期日="2017-01-01"), pledged("Z1", "P3", "解押"), pledged("Z1", "P4", 质押物="房产")],
+        (2, "整行", "", "质押 P1：入库必须填写质押物、面值和到期日"), (3, "整行", "", "到期日必须晚于质押日"), (4, "整行", "", "没有质押 P3"),
+        (5, "质押物", "房产", "应为：债券、央行评级合格信贷资产"),
+    )  # fmt: skip
+    secured = drawn("Z1", 方式="质押") | {"金额(元)": "900000"}
+    town.refuses("relending", [secured], (2, "整行", "", "2017-01-01 质押价值 0.00 元，低于借款余额 900,000.00 元"))
+    first = town.take("pledges", pledged("Z1", "P1"))
+    draw = town.take("relending", secured)
+    town.close(date(2017, 1, 1))
+    out = pledged("Z1", "P1", "解押", 日期="2017-01-02", 质押物="")
+    town.refuses("pledges", [out], (2, "整行", "", "2017-01-02 质押价值 0.00 元，低于借款余额 900,000.00 元"))
+    with pytest.raises(ImportRefused, match="质押价值"):
+        town.undo(first)
+    town.undo(draw)
+    released = town.take("pledges", out)
+    moved = town.take("pledges", pledged("Z2", "P1", 日期="2017-01-02"))
+    with pytest.raises(ImportRefused, match="质押 P1 在 2018-01-01 前已质押给借款 Z2"):
+        town.undo(released)
+    with pytest.raises(ImportRefused, match="质押 P1 已解押，不能撤销"):
+        town.undo(first)
+    for batch in (moved, released, first):
+        town.undo(batch)
+    assert town.send("pledges", pledged("Z1", "P1"), suffix=".xlsx").fresh == 1
+    assert town.broken() == []
 
 
 def test_one_bad_row_costs_a_few_tries_more(still: Town) -> None:

@@ -22,7 +22,7 @@ from ledger.journal import Dimensions, JournalEntry, credit, debit
 from ledger.periods import close_month
 from ledger.posting import post, take_sequence
 from ledger.queries import trial_balance
-from loans import disbursement, relending, servicing
+from loans import disbursement, servicing
 from loans.booking import book_events
 from loans.contract import Contract, terms_to_json
 from loans.errors import (
@@ -37,6 +37,10 @@ from loans.errors import (
 )
 from loans.events import Disbursed, LoanEvent, Repaid, TakenOver
 from loans.queries import free_references, horizon_now, lives
+from loans.relending.draw import Draw
+from loans.relending.drawing import draw
+from loans.relending.extension import extend
+from loans.relending.queries import draws
 from loans.tables import loan
 from loans.terms import LoanTerms, Method, RateStep, StreamKind
 from registry.cipher import Cipher
@@ -57,13 +61,21 @@ def close_nights(session: Session, first: date, last: date) -> None:
 
 
 def bullet_loan(
-    session: Session, book: Book, drawn: date, fen: int, then: Sequence[LoanEvent] = (), *, gov_ppb: int = 0, name: str = "C1"
+    session: Session,
+    book: Book,
+    drawn: date,
+    fen: int,
+    then: Sequence[LoanEvent] = (),
+    *,
+    gov_ppb: int = 0,
+    name: str = "C1",
+    later: Sequence[RateStep] = (),
 ) -> Contract:
     """Lend for a year in a book, past all checks, and book events after it."""
     maturity = date(drawn.year + 1, drawn.month, drawn.day)
     terms = LoanTerms(
         product="XEXD", principal_fen=fen, drawn_on=drawn, maturity=maturity, method=Method.BULLET,
-        rates=(RateStep(drawn, RATE, gov_ppb),),
+        rates=(RateStep(drawn, RATE, gov_ppb), *later),
     )  # fmt: skip
     loan_id = take_sequence(session, {book.id: 1})[book.id]
     contract = Contract(
@@ -467,24 +479,22 @@ def test_a_pool_admits_no_more_than_its_leverage(session: Session, lending: dict
 def test_relending_is_for_rural_banks_and_its_interest_ties(session: Session, city: dict[str, Book]) -> None:
     lb = city["LB"]
     flip(session, date(2017, 4, 5))
-    draw = relending.Draw(
-        book=lb, number="Z1", fen=1_000_000_000, rate_ppb=17_500_000, drawn_on=date(2017, 4, 5), due_on=date(2018, 4, 5)
-    )
-    assert relending.draw(session, [draw], "t") == [draw]
-    assert relending.draw(session, [draw], "t") == []
+    first = Draw(book=lb, number="Z1", fen=1_000_000_000, rate_ppb=17_500_000, drawn_on=date(2017, 4, 5), due_on=date(2018, 4, 5))
+    assert draw(session, [first], "t") == [first]
+    assert draw(session, [first], "t") == []
     with pytest.raises(RelendingRefused, match="另一笔"):
-        relending.draw(session, [replace(draw, fen=1)], "t")
+        draw(session, [replace(first, fen=1)], "t")
     with pytest.raises(RelendingRefused, match="3、6 或 12"):
-        relending.draw(session, [replace(draw, number="Z2", due_on=date(2018, 4, 6))], "t")
+        draw(session, [replace(first, number="Z2", due_on=date(2018, 4, 6))], "t")
     with pytest.raises(RelendingRefused, match="农村法人"):
-        relending.draw(session, [replace(draw, number="Z3", book=replace(lb, bank="BIG"))], "t")
+        draw(session, [replace(first, number="Z3", book=replace(lb, bank="BIG"))], "t")
     close_nights(session, date(2017, 4, 5), date(2017, 6, 20))
     assert balances(session, lb)["2231"] == -3_743_056
     close_nights(session, date(2017, 6, 21), date(2017, 6, 21))
     assert balances(session, lb)["1003"] == 1_000_000_000 - 3_743_056
-    relending.extend(session, relending.draws(session)[0], date(2017, 6, 22), date(2018, 10, 5), "t")
+    extend(session, draws(session)[0], date(2017, 6, 22), date(2018, 10, 5), "t")
     with pytest.raises(RelendingRefused, match="原期限"):
-        relending.extend(session, relending.draws(session)[0], date(2017, 6, 22), date(2022, 10, 5), "t")
+        extend(session, draws(session)[0], date(2017, 6, 22), date(2022, 10, 5), "t")
     assert not failing(session)
 
 

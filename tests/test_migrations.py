@@ -11,10 +11,11 @@ from sqlalchemy.exc import DBAPIError
 from app import migrate as migrations
 from ledger.db import APP_ROLE, OWNER_ROLE, SCHEMAS, engine_as, ensure_roles, unit_of_work
 from ledger.errors import RolesMissing
-from loans import relending
 from loans.events import Prepayment, Repaid
 from loans.instalments import lay_out
 from loans.queries import contracts_of_book, events_of
+from loans.relending.draw import Form
+from loans.relending.queries import draws
 from loans.schedule import Position
 from loans.terms import AT_MATURITY, DayCount, Method
 
@@ -44,8 +45,8 @@ def test_draws_booked_before_their_events_held_their_facts_keep_them(server_url:
     migrations.migrate(address)
     engine = engine_as(address, APP_ROLE)
     with unit_of_work(engine) as session:
-        (one,) = relending.draws(session)
-    assert one.agreed == (100_000_000, 17_500_000, date(2017, 1, 1), date(2018, 1, 1))
+        (one,) = draws(session)
+    assert one.agreed == (100_000_000, 17_500_000, date(2017, 1, 1), date(2018, 1, 1), Form.CREDIT)
     assert (one.reported_on, one.ends_on) == (date(2017, 1, 1), date(2018, 6, 1))
     with engine.connect() as connection, pytest.raises(DBAPIError):
         connection.execute(text("DELETE FROM loans.draw_event"))

@@ -8,7 +8,7 @@ from ledger.journal import BookCode
 from ledger.money import round_half_up, split_by_shares, split_in_two
 from loans.events import Disbursed, LoanEvent, Repaid
 from loans.life import Charge, Horizon, Life
-from loans.relending import Draw, interest_periods, payable
+from loans.relending.draw import Draw, interest_periods, payable
 from loans.replay import replay
 from loans.terms import CompoundBase, Grace, GraceKind, LoanTerms, Method, RateStep, StreamKind, interest_fen
 

@@ -1,4 +1,4 @@
-"""Backing (资金、再贷款、光伏、代偿): files of what stands behind the loans become business, and are undone where they can be."""
+"""Backing (资金、光伏、代偿): files of what stands behind the loans become business, and are undone where they can be."""
 
 from collections.abc import Sequence
 from datetime import date
@@ -16,11 +16,10 @@ from guarantees.errors import ClaimRefused
 from guarantees.queries import Claim, claim_numbered, pool_at
 from ledger.books import BookKind, book_named
 from ledger.journal import BookCode
-from ledger.money import percent, yuan
+from ledger.money import yuan
 from ledger.reversal import FILE_UNDONE
-from loans import relending as draws
 from loans.contract import Contract
-from loans.errors import RelendingRefused, UnknownLoan
+from loans.errors import UnknownLoan
 from solar import settlement
 from solar import stations as plants
 from solar.errors import SettlementRefused
@@ -48,44 +47,6 @@ def undo_fund_receipts(session: Session, desk: Desk, made: Made) -> None:
     for code in sorted({m["book"] for m in made}):
         references = [(m["reference"], date.fromisoformat(m["day"])) for m in made if m["book"] == code]
         funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, FILE_UNDONE)
-
-
-def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
-    """Book draws, then extensions in the order of the file."""
-    look = Lookup(session, records)
-    wanted = [
-        draws.Draw(
-            book=look.book(r, BookKind.LOANS, r["借款日"]), number=r["借款编号"], fen=r[AMOUNT], rate_ppb=r["年利率(%)"],
-            drawn_on=r["借款日"], due_on=r["到期日"],
-        )
-        for r in records if r["类型"] == "drawn"
-    ]  # fmt: skip
-    made = [{"book": one.book.code, "number": one.number} for one in draws.draw(session, wanted, desk.actor)]
-    known = {(one.book.id, one.number): one for one in draws.draws(session)}
-    for r in records:
-        if r["类型"] == "extended":
-            key = (look.book(r, BookKind.LOANS, r["借款日"]).id, r["借款编号"])
-            if key not in known:
-                raise RelendingRefused(r["借款编号"], "没有这笔借款")
-            before = known[key]
-            if (r[AMOUNT], r["年利率(%)"]) != (before.fen, before.rate_ppb):
-                facts = f"{yuan(before.fen)} 元、{percent(before.rate_ppb)}"
-                raise RelendingRefused(before.number, f"展期的金额和利率应与原借款一致：{facts}")
-            known[key] = draws.extend(session, before, r["借款日"], r["到期日"], desk.actor)
-            if known[key] != before:
-                made.append({"book": before.book.code, "number": before.number, "due_on": r["到期日"].isoformat()})
-    return made
-
-
-def undo_relending(session: Session, desk: Desk, made: Made) -> None:
-    """Take extensions and draws back, newest first."""
-    known = {(one.book.code, one.number): one for one in draws.draws(session)}
-    for m in reversed(made):
-        key = (BookCode(m["book"]), m["number"])
-        if "due_on" in m:
-            known[key] = draws.undo_extension(session, known[key], date.fromisoformat(m["due_on"]), desk.actor)
-        else:
-            draws.undo_draw(session, known[key], desk.actor)
 
 
 def stations(session: Session, _: Desk, records: Sequence[Record]) -> Made:

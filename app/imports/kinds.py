@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import applying, backing, lending, subsidising
+from app.imports import applying, backing, lending, relending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -27,6 +27,8 @@ from app.imports.subsidising import PERIOD, STEP, WAY, WHO, WHY
 from ledger.books import BookKind
 from loans.classification import RiskClass
 from loans.products import products
+from loans.relending.draw import Form
+from loans.relending.pledge import Asset
 from loans.subsidy.schemes import Mode
 from loans.terms import Method
 from loans.terms.rates import references
@@ -37,6 +39,7 @@ _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQ
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
+_DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 _WANTED = (
     *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
@@ -197,12 +200,23 @@ _ALL = (
         ),
     ),
     Importer(
-        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "类型", "借款日", "到期日"),
-        apply=backing.relending, undo=backing.undo_relending,
+        kind="relending", title="扶贫再贷款", unique=(COUNTY, BANK, "借款编号", "类型", "借款日", "到期日", SERIAL),
+        apply=relending.relending, undo=relending.undo_relending,
         columns=(
-            *_PLACE, Column("借款编号", code_cell), Column("类型", one_of({"借入": "drawn", "展期": "extended"})),
+            *_PLACE, Column("借款编号", code_cell), Column("类型", one_of(_DRAW_STEPS)),
             Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell), Column("借款日", date_cell),
-            Column("到期日", date_cell),
+            Column("到期日", date_cell, required=False), Column(SERIAL, code_cell, required=False),
+            Column("方式", one_of({form.label: form for form in Form}), required=False),
+        ),
+    ),
+    Importer(
+        kind="pledges", title="再贷款质押", unique=(COUNTY, BANK, "借款编号", "质押编号", "类型"),
+        apply=relending.pledges, undo=relending.undo_pledges,
+        columns=(
+            *_PLACE, Column("借款编号", code_cell), Column("质押编号", code_cell),
+            Column("类型", one_of({"入库": "pledged", "解押": "released"})), Column(DAY, date_cell),
+            Column("质押物", one_of({asset.label: asset for asset in Asset}), required=False),
+            Column("面值(元)", fen_cell, required=False), Column("到期日", date_cell, required=False),
         ),
     ),
     Importer(
