@@ -63,11 +63,10 @@ CONTRACT, PENALTY, COMPOUND = "contract", "penalty", "compound"
 KINDS = (CONTRACT, PENALTY, COMPOUND)
 SETTLES = {CONTRACT: "interest", PENALTY: "penalty", COMPOUND: "compound"}
 WITHIN_A_DAY = (
-    Disbursed, RateSet, Extended, Restructured, GraceGranted, MisuseFound, Inherited, SubsidyRefused, CostAdvanced, Repaid,
-    Refunded,
-    Reclassified,
-    WrittenOff,
+    Disbursed, RateSet, (Extended, Restructured), GraceGranted, MisuseFound, (Inherited, SubsidyRefused, CostAdvanced), Repaid,
+    Refunded, Reclassified, WrittenOff,
 )  # fmt: skip
+"""What happens before what; events that stand together go by their references."""
 
 DUE_ON_SETTLEMENT_DAY = "something fell overdue on a settlement day"
 SHORTENED = "unpaid interest after the last instalments were prepaid"
@@ -541,7 +540,8 @@ def in_effect(events: Iterable[LoanEvent]) -> list[LoanEvent]:
     events = list(events)
     undone = [event.of for event in events if isinstance(event, Reversed)]
     left = [event for event in events if not isinstance(event, Reversed) and event.reference not in undone]
-    return sorted(left, key=lambda event: (event.value_date, WITHIN_A_DAY.index(type(event)), event.reference))
+    turn = {event: next(n for n, kinds in enumerate(WITHIN_A_DAY) if isinstance(event, kinds)) for event in left}
+    return sorted(left, key=lambda event: (event.value_date, turn[event], event.reference))
 
 
 def quarterly(terms: LoanTerms) -> bool:

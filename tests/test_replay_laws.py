@@ -330,6 +330,20 @@ def test_government_pays_its_part_of_what_ran_up_before_an_interest_that_becomes
     assert by_replay(case.life()) == by_oracle(case.oracle())
 
 
+def test_events_of_one_rank_go_by_their_references_whichever_kind_they_are() -> None:
+    """Restructured by reference 1 and extended by reference 2 on one day: the extension's maturity holds."""
+    start, day = date(2018, 10, 5), date(2018, 11, 20)
+    terms = replace(bullet(start, date(2019, 6, 13)), method=Method.AT_MATURITY)
+    extended = Extended(reference="2", value_date=day, maturity=date(2020, 5, 4), rate_ppb=37_550_000, gov_ppb=0)
+    restructured = Restructured(
+        reference="1", value_date=day, maturity=date(2019, 10, 20), rate_ppb=69_100_000, gov_ppb=0,
+        method=Method.EQUAL_INSTALMENT,
+    )  # fmt: skip
+    case = Case(terms, (drawn(terms), extended, restructured), date(2019, 3, 23))
+    assert case.life().instalments[-1].instalment.nominal == date(2020, 5, 4)
+    assert by_replay(case.life()) == by_oracle(case.oracle())
+
+
 # --- laws ------------------------------------------------------------------------------------------------------------
 
 
