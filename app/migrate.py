@@ -12,6 +12,7 @@ from sqlalchemy.engine import Connection
 import app.tables
 import guarantees.tables
 import ledger.tables
+import loans.policy.tables
 import loans.tables
 import registry.tables
 import scheduling.tables

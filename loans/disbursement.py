@@ -17,7 +17,8 @@ from loans.errors import DuplicateContract, EventRefused, NotEligible
 from loans.events import Disbursed, LoanEvent, TakenOver
 from loans.policy.eligibility import EACH_DRAWING, Facts, Finding
 from loans.policy.eligibility import check as check_rules
-from loans.policy.parameters import nationwide, policy_on
+from loans.policy.parameters import policy_on
+from loans.policy.queries import policy_rows
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
 from loans.tables import loan
@@ -44,6 +45,8 @@ class Application:
     first_fen: int | None = None  # what is drawn of it at first (分次放款); none: all
     renews: str | None = None  # the contract that it repays (无还本续贷)
     floating: Floating | None = None  # what its rate follows (浮动利率); none: it is fixed
+    subsidised: bool = True  # as the product says; not where a household borrows beyond what policy subsidises
+    covered: bool = True  # by the compensation pool, likewise
 
     @property
     def drawn_fen(self) -> int:
@@ -62,7 +65,9 @@ class Application:
 
     def terms(self) -> LoanTerms:
         """Return the contract's terms under the product of the day."""
-        return product_on(self.product, self.drawn_on).terms(self.fen, self.rate_ppb, self.drawn_on, self.maturity, self.floating)
+        return product_on(self.product, self.drawn_on).terms(
+            self.fen, self.rate_ppb, self.drawn_on, self.maturity, self.floating, subsidised=self.subsidised
+        )
 
 
 class DisbursementCheck(Protocol):
@@ -135,7 +140,8 @@ def draw_more(
         book=book, contract=contract.contract, product=contract.product, household=contract.household,
         borrower=contract.borrower, fen=event.fen, rate_ppb=int(contract.terms.rates[0].rate_ppb),
         drawn_on=contract.terms.drawn_on,  # its contract's policy is that of its first day
-        maturity=contract.terms.maturity, purpose=contract.purpose,
+        maturity=contract.terms.maturity, purpose=contract.purpose, subsidised=contract.terms.subsidised,
+        covered=contract.covered,
     )  # fmt: skip
     if not known:
         if event.fen <= 0:
@@ -180,15 +186,19 @@ def _new_contracts(
     for a in applications:
         contract = Contract(
             book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
-            household=a.household, borrower=a.borrower, terms=a.terms(), purpose=a.purpose,
+            household=a.household, borrower=a.borrower, terms=a.terms(), purpose=a.purpose, covered=a.covered,
         )  # fmt: skip
         known = made.get(a.number)
         if known is None and a.number not in contracts:
             contracts[a.number] = contract
             fresh.append(a)
-        elif known is None or (known.terms, known.borrower) != (contract.terms, contract.borrower):
+        elif known is None or _agreed(known) != _agreed(contract):
             raise DuplicateContract(a.contract)
     return fresh, contracts
+
+
+def _agreed(contract: Contract) -> tuple[object, ...]:
+    return contract.terms, contract.borrower, contract.covered
 
 
 def explain(session: Session, applications: Sequence[Application]) -> list[list[Finding]]:
@@ -197,8 +207,9 @@ def explain(session: Session, applications: Sequence[Application]) -> list[list[
     A household's balance in a product counts all its borrowers and banks, and the batch's loans before this one. An
     extended loan is one loan: it counts once.
     """
+    rows = policy_rows(session, {a.book.county for a in applications})
     enrolled: dict[date, dict[Home, Enrolment]] = {}
-    held: dict[str, dict[Home, int]] = {}
+    held: dict[str, dict[Home, _Balance]] = {}
     found = []
     for a in applications:
         if a.drawn_on not in enrolled:
@@ -208,14 +219,16 @@ def explain(session: Session, applications: Sequence[Application]) -> list[list[
             held[a.product] = _held(
                 session, {one.home for one in applications if one.home and one.product == a.product}, a.product
             )
-        before = held[a.product].get(a.home, 0) if a.home else 0
+        before = held[a.product].get(a.home, _Balance()) if a.home else _Balance()
         facts = Facts(
-            day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before, rate_ppb=a.rate_ppb, purpose=a.purpose,
+            day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before.fen, rate_ppb=a.rate_ppb, purpose=a.purpose,
             enrolment=enrolled[a.drawn_on].get(a.home) if a.home else None, born_on=a.born_on,
+            subsidised=a.subsidised, covered=a.covered, held_subsidised_fen=before.subsidised_fen,
+            held_covered_fen=before.covered_fen,
         )  # fmt: skip
-        found.append(check_rules(facts, policy_on(nationwide(), a.product, a.book.county, a.book.bank, a.drawn_on)))
+        found.append(check_rules(facts, policy_on(rows, a.product, a.book.county, a.book.bank, a.drawn_on)))
         if a.home:
-            held[a.product][a.home] = before + a.fen
+            held[a.product][a.home] = before.with_loan(a.fen, subsidised=a.subsidised, covered=a.covered)
     return found
 
 
@@ -225,9 +238,21 @@ def _require_eligible(session: Session, fresh: Sequence[Application], rules: Col
             raise NotEligible(a.contract, a.household, failed)
 
 
-def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, int]:
+@dataclass(frozen=True, slots=True)
+class _Balance:
+    """What a household owes of principal in one product, and how much of it is subsidised and covered."""
+
+    fen: int = 0
+    subsidised_fen: int = 0
+    covered_fen: int = 0
+
+    def with_loan(self, fen: int, *, subsidised: bool, covered: bool) -> "_Balance":
+        return _Balance(self.fen + fen, self.subsidised_fen + fen * subsidised, self.covered_fen + fen * covered)
+
+
+def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home, _Balance]:
     """Return the outstanding principal of households in one product, over all books."""
-    keys = {c.key: (c.county, c.household or "") for c in contracts_of_households(session, homes, product)}
+    keys = {c.key: c for c in contracts_of_households(session, homes, product)}
     if not keys:
         return {}
     books, ids = zip(*keys, strict=True)
@@ -239,10 +264,11 @@ def _held(session: Session, homes: Collection[Home], product: str) -> dict[Home,
         ),
         {"books": list(books), "ids": list(ids)},
     )
-    held: dict[Home, int] = {}
+    held: dict[Home, _Balance] = {}
     for book_id, loan_id, fen in rows:
-        home = keys[(book_id, loan_id)]
-        held[home] = held.get(home, 0) + fen
+        c = keys[(book_id, loan_id)]
+        home = (c.county, c.household or "")
+        held[home] = held.get(home, _Balance()).with_loan(fen, subsidised=c.terms.subsidised, covered=c.covered)
     return held
 
 
@@ -265,7 +291,7 @@ def _store(
             {
                 "book_id": c.book_id, "id": contracts[a.number].id, "contract": c.contract, "product": c.product,
                 "county": c.county, "household": c.household, "borrower": c.borrower, "purpose": c.purpose,
-                "terms": terms_to_json(c.terms),
+                "terms": terms_to_json(c.terms), "covered": c.covered,
                 "next_reset": c.terms.floating.first_reset(since or c.terms.drawn_on) if c.terms.floating else None,
             }
         )  # fmt: skip

@@ -65,6 +65,14 @@ class NotEligible(LoanError):
         super().__init__(f"借据 {contract}{who}不符合贷款条件：" + "；".join(reasons))
 
 
+class PolicyRefused(LoanError):
+    """A policy row that can't be loaded or withdrawn; `row` names its place, product and day."""
+
+    def __init__(self, row: str, reason: str) -> None:
+        self.row, self.reason = row, reason
+        super().__init__(f"政策参数 {row}：{reason}")
+
+
 class EventRefused(LoanError):
     """An event that can't happen to a loan in its state."""
 

@@ -39,9 +39,18 @@ class Product:
     compound_base: CompoundBase
 
     def terms(
-        self, principal_fen: int, rate_ppb: int, drawn_on: date, maturity: date, floating: Floating | None = None
+        self,
+        principal_fen: int,
+        rate_ppb: int,
+        drawn_on: date,
+        maturity: date,
+        floating: Floating | None = None,
+        *,
+        subsidised: bool = True,
     ) -> LoanTerms:
         """Return a contract's terms; whether they may be agreed is for the policy of the day (`loans.policy`).
+
+        A contract that is not `subsidised` costs government nothing, whatever the product's rules.
 
         Raises:
             BadTerms: terms that no loan can have, or a floating rate where the product's is fixed.
@@ -54,7 +63,7 @@ class Product:
             drawn_on=drawn_on,
             maturity=maturity,
             method=self.method,
-            rates=self._rate_steps(rate_ppb, drawn_on),
+            rates=self._rate_steps(rate_ppb, drawn_on) if subsidised else (RateStep(drawn_on, rate_ppb),),
             floating=floating,
             penalty_percent=self.penalty_percent,
             compound_base=self.compound_base,

@@ -27,8 +27,9 @@ from loans.events import (
     prolongations,
 )
 from loans.policy.eligibility import enrolled
-from loans.policy.parameters import nationwide, policy_on
-from loans.products import product_on
+from loans.policy.parameters import policy_on
+from loans.policy.queries import policy_rows
+from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.terms import GraceKind
 from loans.terms.rates import rate_when_extended
@@ -131,7 +132,7 @@ def extend(
             value_date=agreed_on,
             maturity=maturity,
             rate_ppb=rate_ppb,
-            gov_ppb=product.gov_ppb_when_extended(rate_ppb),
+            gov_ppb=_gov_ppb_when_extended(contract, rate_ppb),
         )
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
@@ -145,9 +146,8 @@ def restructure(session: Session, contract: Contract, event: Restructured, actor
     Raises:
         EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than the product gives.
     """
-    product = product_on(contract.product, contract.terms.drawn_on)
-    if event.gov_ppb > product.gov_ppb_when_extended(event.rate_ppb):
-        raise EventRefused(contract.contract, f"重组后的贴息率超过{product.name}展期后的贴息标准")
+    if event.gov_ppb > _gov_ppb_when_extended(contract, event.rate_ppb):
+        raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
 
 
@@ -177,7 +177,8 @@ def set_rates(
     events: list[tuple[Contract, LoanEvent]] = []
     for contract, reference, day, rate_ppb in resets:
         drawn_on = contract.terms.drawn_on
-        gov_ppb = product_on(contract.product, drawn_on).gov_ppb(rate_ppb, drawn_on, day)
+        product = product_on(contract.product, drawn_on)
+        gov_ppb = product.gov_ppb(rate_ppb, drawn_on, day) if contract.terms.subsidised else 0
         events.append((contract, RateSet(reference=reference, value_date=day, rate_ppb=rate_ppb, gov_ppb=gov_ppb)))
     return book_events(session, events, actor, lambda c, _: f"利率重定价 {c.contract}", dry_run=dry_run)
 
@@ -236,7 +237,8 @@ def inherit(
     if subsidised:
         home = (heir.county, heir.household or "")
         enrolment = households.enrolments(session, [home], day).get(home)
-        policy = policy_on(nationwide(), contract.product, contract.county, None, contract.terms.drawn_on)
+        rows = policy_rows(session, {contract.county})
+        policy = policy_on(rows, contract.product, contract.county, contract.bank, contract.terms.drawn_on)
         if failed := [one.sentence for one in enrolled(day, enrolment, policy) if not one.ok]:
             raise NotEligible(contract.contract, heir.household, failed)
     event = Inherited(
@@ -273,6 +275,12 @@ def write_off(
     """Write a loan off (核销): the pool's part and the bank's; the debt lives on in the memo books."""
     event = WrittenOff(reference=reference, value_date=day, pool_fen=pool_fen, pool_share_ppb=pool_share_ppb)
     return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}")
+
+
+def _gov_ppb_when_extended(contract: Contract, rate_ppb: int) -> int:
+    """Return government's part of a rate agreed in mid-life, in ppb: as the product says, none of a loan never subsidised."""
+    product = product_on(contract.product, contract.terms.drawn_on)
+    return product.gov_ppb_when_extended(rate_ppb) if contract.terms.subsidised else 0
 
 
 def _require_positive(contract: Contract, fen: int) -> None:

@@ -447,7 +447,7 @@ def test_the_cap_holds_over_all_borrowers_of_a_household(session: Session, lendi
 def test_only_households_of_the_national_register_may_borrow(session: Session, lending: dict[str, Book]) -> None:
     lb = lending["LB"]
     for home, reason in (
-        ("003", "识别标准：.*，要求国家建档立卡标准"),
+        ("003", "识别标准：.*，要求国家建档立卡标准或监测户"),
         ("004", "识别日期 2017-06-01，要求不晚于 2017-01-01"),
         ("999", "不在建档立卡系统中"),
     ):

@@ -40,7 +40,7 @@ def failed(**changes: object) -> list[str]:
 def test_a_good_application_passes_every_rule() -> None:
     findings = national()
     assert [f.rule for f in findings] == [
-        "建档立卡", "识别标准", "余额上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
+        "建档立卡", "识别标准", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
     ]  # fmt: skip
     assert all(f.ok for f in findings)
 
@@ -52,6 +52,8 @@ def test_a_good_application_passes_every_rule() -> None:
         ({}, {"enrolment": replace(GOOD.enrolment, registered_on=DAY_2022 + DAY)}, "建档立卡"),  # type: ignore[type-var]
         ({}, {"enrolment": replace(GOOD.enrolment, eligible=False)}, "识别标准"),  # type: ignore[type-var]
         ({"fen": 3_000_000, "held_fen": 2_000_000}, {"fen": 3_000_000, "held_fen": 2_000_001}, "余额上限"),
+        ({"held_subsidised_fen": 1, "subsidised": False}, {"held_subsidised_fen": 1}, "贴息本金上限"),
+        ({"held_covered_fen": 1, "covered": False}, {"held_covered_fen": 1}, "风险补偿本金上限"),
         ({"maturity": date(2025, 3, 1)}, {"maturity": date(2025, 3, 2)}, "期限"),
         ({"rate_ppb": 37_000_000}, {"rate_ppb": 37_000_001}, "年利率"),
         ({"born_on": date(2004, 3, 1)}, {"born_on": date(2004, 3, 2)}, "最低年龄"),
@@ -67,7 +69,7 @@ def test_each_rule_holds_up_to_its_limit_and_not_beyond(near: dict[str, object],
 
 def test_all_rules_are_evaluated_and_an_unknown_birthday_is_no_pass() -> None:
     assert failed(enrolment=None, fen=5_000_001, maturity=date(2026, 1, 1), rate_ppb=90_000_000, born_on=None, purpose="理财") == [
-        "建档立卡", "余额上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
+        "建档立卡", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
     ]  # fmt: skip
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from app.imports.sheet import SheetRow, normal
 from ledger.errors import NotMoney
 from ledger.money import parse_yuan
+from loans.terms.rates import references
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, masked_id
 
@@ -202,6 +203,17 @@ def percent_ppb_cell(raw: Any) -> int:
     if not 0 <= value <= 36 or ppb != int(ppb):
         raise CellRefused("年利率应为 0 到 36 之间的百分数，如 4.35")
     return int(ppb)
+
+
+def rate_cap_cell(raw: Any) -> int | str:
+    """Return a highest rate: parts per billion of a rate in per cent, or the code of a reference rate by its code or name."""
+    named = {name: found.code for found in references().values() for name in (found.code, found.name)}
+    return named[text] if (text := normal(raw)) in named else percent_ppb_cell(raw)
+
+
+def words_cell(raw: Any) -> tuple[str, ...]:
+    """Return words that stand between 、 or commas."""
+    return tuple(word for word in re.split(r"[、,，\s]+", text_cell(raw)) if word)
 
 
 def spread_ppb_cell(raw: Any) -> int:

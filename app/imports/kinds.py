@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import backing, lending
+from app.imports import backing, lending, oversight
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -15,9 +15,11 @@ from app.imports.cells import (
     one_of,
     percent_ppb_cell,
     person_id_cell,
+    rate_cap_cell,
     spread_ppb_cell,
     text_cell,
     whole_cell,
+    words_cell,
     zero_or_more_fen_cell,
 )
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
@@ -32,6 +34,7 @@ _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
+_YES_NO = {"是": True, "否": False}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 
 _ALL = (
@@ -41,8 +44,21 @@ _ALL = (
         columns=(
             Column(COUNTY, text_cell), Column("建档立卡号", text_cell), Column("村", text_cell), Column("户主姓名", text_cell),
             Column("身份证号", person_id_cell), Column("人口", whole_cell),
-            Column("识别标准", one_of({"国家": "national", "市定": "city"})), Column("识别日期", date_cell),
+            Column("识别标准", one_of({"国家": "national", "市定": "city", "监测": "monitored"})), Column("识别日期", date_cell),
             Column("一卡通账号", text_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="policies", title="政策参数", unique=(COUNTY, BANK, "产品", "生效日期"),
+        apply=oversight.policies, undo=oversight.undo_policies,
+        columns=(
+            Column(COUNTY, text_cell), Column(BANK, text_cell, required=False), Column("产品", one_of(_PRODUCTS)),
+            Column("生效日期", date_cell), Column("文件", text_cell), Column("限建档立卡", one_of(_YES_NO), required=False),
+            Column("余额上限(元)", fen_cell, required=False), Column("贴息本金上限(元)", fen_cell, required=False),
+            Column("风险补偿本金上限(元)", fen_cell, required=False), Column("期限上限(月)", whole_cell, required=False),
+            Column("利率上限(%)", rate_cap_cell, required=False), Column("最低年龄", whole_cell, required=False),
+            Column("最高年龄", whole_cell, required=False), Column("禁止用途", words_cell, required=False),
+            Column("更正", one_of(_YES_NO), required=False),
         ),
     ),
     Importer(
@@ -54,6 +70,7 @@ _ALL = (
             Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
             Column("首次放款(元)", fen_cell, required=False), Column("参考利率", one_of(_REFERENCES), required=False),
             Column("加点(%)", spread_ppb_cell, required=False), Column("重定价周期(月)", whole_cell, required=False),
+            Column("贴息", one_of(_YES_NO), required=False), Column("风险补偿", one_of(_YES_NO), required=False),
         ),
     ),
     Importer(
@@ -101,7 +118,7 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("继承人", text_cell),
             Column("证件号码", person_id_cell), Column("建档立卡号", text_cell, required=False),
-            Column("继续贴息", one_of({"是": True, "否": False})),
+            Column("继续贴息", one_of(_YES_NO)),
         ),
     ),
     Importer(

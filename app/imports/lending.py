@@ -68,7 +68,8 @@ def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             disbursement.Application(
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
-                first_fen=r["首次放款(元)"], floating=_floating(r),
+                first_fen=r["首次放款(元)"], floating=_floating(r), subsidised=r["贴息"] is not False,
+                covered=r["风险补偿"] is not False,
                 born_on=birth_date(r["证件号码"]),
             )
             for r, book in rows

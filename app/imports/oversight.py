@@ -1,0 +1,38 @@
+"""Oversight (监管): files of counties' policy become rows, and are undone."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.orm import Session
+
+from app.imports.batch import Desk, Made
+from app.imports.cells import Record
+from app.imports.lookup import BANK, COUNTY, Lookup
+from ledger.books import BookKind
+from loans.policy.loading import load, withdraw
+from loans.policy.parameters import PolicyRow
+from registry.reference import county_code
+
+
+def policies(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Load policy rows of counties, and of banks in them."""
+    look = Lookup(session, records)
+    made: Made = []
+    for r in records:
+        day = r["生效日期"]
+        row = PolicyRow(
+            product=r["产品"], valid_from=day, source=r["文件"], bank=r[BANK],
+            county=look.book(r, BookKind.LOANS, day).county if r[BANK] else county_code(session, r[COUNTY], day),
+            registered=r["限建档立卡"], cap_fen=r["余额上限(元)"], subsidised_cap_fen=r["贴息本金上限(元)"],
+            covered_cap_fen=r["风险补偿本金上限(元)"], max_months=r["期限上限(月)"], max_rate=r["利率上限(%)"],
+            min_age=r["最低年龄"], max_age=r["最高年龄"], forbidden_purposes=r["禁止用途"],
+        )  # fmt: skip
+        number = load(session, row, desk.actor, corrects=bool(r["更正"]))
+        if number is not None:
+            made.append({"policy": number})
+    return made
+
+
+def undo_policies(session: Session, desk: Desk, made: Made) -> None:
+    """Withdraw rows, newest first."""
+    for m in reversed(made):
+        withdraw(session, m["policy"], desk.actor)
