@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import cli_loan, cli_policy, opening, papers, wiring
+from app import cli_loan, cli_policy, cli_suspicion, opening, papers, wiring
 from app import migrate as migrations
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
@@ -47,6 +47,7 @@ import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or 
 app.add_typer(import_app, name="import")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_suspicion.app, name="suspicion")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 

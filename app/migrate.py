@@ -13,6 +13,7 @@ import app.tables
 import guarantees.tables
 import ledger.tables
 import loans.policy.tables
+import loans.suspicions.tables
 import loans.tables
 import registry.tables
 import scheduling.tables

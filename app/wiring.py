@@ -27,6 +27,7 @@ from ledger.server import embedded
 from ledger.ties import Check
 from loans import accrual, ageing, relending, repricing, settlement
 from loans.disbursement import DisbursementCheck
+from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
 
@@ -67,7 +68,7 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            return not registry.households.any_sealed(session)
+            return not (registry.households.any_sealed(session) or any_listed(session))
     finally:
         engine.dispose()
 

@@ -21,6 +21,10 @@ from loans.policy.parameters import policy_on
 from loans.policy.queries import policy_rows
 from loans.products import product_name, product_on
 from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now
+from loans.suspicions import contacts
+from loans.suspicions.contacts import Contact
+from loans.suspicions.raising import raise_for
+from loans.suspicions.rules import DRAWDOWN
 from loans.tables import loan
 from loans.terms import Floating, LoanTerms
 from registry import households
@@ -47,6 +51,7 @@ class Application:
     floating: Floating | None = None  # what its rate follows (浮动利率); none: it is fixed
     subsidised: bool = True  # as the product says; not where a household borrows beyond what policy subsidises
     covered: bool = True  # by the compensation pool, likewise
+    contact: Contact | None = None  # where its money goes and how its borrower is reached, if its file says so
 
     @property
     def drawn_fen(self) -> int:
@@ -109,12 +114,15 @@ def disburse(
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
     _store(session, contracts, fresh)
     names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
+    contacts.store(session, {contracts[a.number].key: a.contact for a in fresh if a.contact})
     events: list[tuple[Contract, LoanEvent]] = []
     for a in fresh:
         reference = names[(a.book.id, f"{a.contract}/disbursed")]
         event = Disbursed(reference=reference, value_date=a.drawn_on, fen=a.drawn_fen, renews=a.renews)
         events.append((contracts[a.number], event))
-    return book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
+    booked = book_events(session, events, actor, lambda c, _: f"发放{product_name(c.product)} {c.contract}", dry_run=dry_run)
+    _suspect(session, booked, actor, dry_run=dry_run)
+    return booked
 
 
 def draw_more(
@@ -150,7 +158,15 @@ def draw_more(
         _require_eligible(session, [part], EACH_DRAWING)
         for check in checks:
             check.admit(session, [part])
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
+    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
+    _suspect(session, booked, actor, dry_run=dry_run)
+    return booked
+
+
+def _suspect(session: Session, booked: Sequence[Booked], actor: str, *, dry_run: bool) -> None:
+    """Raise what is suspicious about loans that were paid out (疑点): a question for later, never a refusal."""
+    if not dry_run:
+        raise_for(session, [one.contract.key for one in booked], DRAWDOWN, business_date(session), actor)
 
 
 def take_over(session: Session, application: Application, event: TakenOver, actor: str) -> list[Booked]:

@@ -31,6 +31,7 @@ from loans.policy.parameters import policy_on
 from loans.policy.queries import policy_rows
 from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
+from loans.suspicions import contacts
 from loans.terms import GraceKind
 from loans.terms.rates import rate_when_extended
 from registry import households
@@ -97,6 +98,7 @@ def undo(session: Session, contract: Contract, of: str, value_date: date, actor:
     booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}")
     if booked and not booked[0].life.instalments:
         release_number(session, contract)
+        contacts.remove(session, contract.key)
     return booked
 
 

@@ -42,7 +42,7 @@ loan = Table(
     PrimaryKeyConstraint("book_id", "id"),
     UniqueConstraint("book_id", "contract"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
-    Index(None, "household"),
+    Index(None, "county", "household"),
     Index(None, "county", "borrower"),
     Index("ix_loan_uncovered", "book_id", "id", postgresql_where=text("NOT covered")),
     Index("ix_loan_next_reset", "next_reset", postgresql_where=text("next_reset IS NOT NULL")),

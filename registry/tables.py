@@ -85,5 +85,6 @@ borrower = Table(
     PrimaryKeyConstraint("county", "code"),
     CheckConstraint("kind IN ('household', 'enterprise')", name="kind"),
     Index(None, "county", "id_hmac", unique=True),
+    Index(None, "id_hmac"),
     schema="registry",
 )

@@ -123,6 +123,15 @@ def ruled(**over: object) -> dict[str, object]:
     return {**row, "余额上限(元)": "30000", **over}
 
 
+def watched(number: int, kind: str = "死亡", **over: object) -> dict[str, object]:
+    row = {"名单类型": kind, "身份证号": person(number), "姓名": "王演示", "自日期": "2016-12-01", "至日期": "", "来源": "民政局"}
+    return {**row, **over}
+
+
+def dunned(contract: str, serial: str, day: object = "2017-01-01", **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收"), **over}
+
+
 def drawn(number: str, **over: object) -> dict[str, object]:
     row = place(借款编号=number, 类型="借入", 借款日="2017-01-01", 到期日="2017-04-01")
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
@@ -152,6 +161,7 @@ def sample(kind: str) -> dict[str, object]:
         "solar-settlements": reading("M1"), "claims": step("L1", "D70", "申请", "2017-01-01", "甲"),
         "drawings": part("L1", "S73", "1"), "renewals": renewed("L1", "C73"), "restructurings": restructured("L1", "S74"),
         "classifications": classed("L1", "S75"), "inheritances": inherited("L1", "S76", 90), "policies": ruled(),
+        "match-lists": watched(70), "dunnings": dunned("L1", "S77"),
     }[kind]  # fmt: skip
 
 
@@ -896,7 +906,9 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     firm = lent("E1", 0, "200000", 产品="FMSC", 证件号码=company(), 建档立卡号="")
     town.take("loans", lent("C5", 10, "10000"), roof("G5", 11), firm)
     town.take("policies", ruled(**{"余额上限(元)": "60000"}))
+    town.take("match-lists", watched(12))
     town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
+    town.take("dunnings", dunned("C6", "CS1"))
     town.take("drawings", part("C6", "Q1", "500"))
     town.take("renewals", renewed("C6", "C7", "1000"))
     town.take("restructurings", restructured("C7", "T1"))
@@ -945,6 +957,8 @@ PRINCIPAL = "SELECT sum(principal_fen) FROM loans.standing WHERE known_to_seq IS
 STANDS = "loans.policy p WHERE withdraws IS NULL AND NOT EXISTS (SELECT FROM loans.policy w WHERE w.withdraws = p.id)"
 UNDONE: dict[str, tuple[dict[str, object], str]] = {
     "policies": (ruled(), f"SELECT county, parameters FROM {STANDS}"),
+    "match-lists": (watched(1), "SELECT count(*) FROM loans.listed"),
+    "dunnings": (dunned("L1", "CS1"), "SELECT count(*) FROM loans.dunning"),
     "households": (home(70), "SELECT count(*) FROM registry.household"),
     "loans": (lent("C1", 2), PRINCIPAL),
     "repayments": (paid("L1", "S1", "2000"), PRINCIPAL),

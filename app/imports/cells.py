@@ -257,6 +257,23 @@ def any_id_cell(raw: Any) -> str:
     return _identity(raw, checked_id if re.match(r"[1-8]\d{5}(19|20)\d{2}", text) and not text.startswith("9") else checked_uscc)
 
 
+def account_cell(raw: Any) -> str:
+    """Return the digits of an account number, blanks and hyphens left out."""
+    digits = re.sub(r"[\s-]", "", text_cell(raw))
+    if not re.fullmatch(r"[0-9]{8,32}", digits):
+        raise CellRefused("账号应为 8 到 32 位数字")
+    return digits
+
+
+def phone_cell(raw: Any) -> str:
+    """Return the digits of a phone number: a mobile's eleven, or a line's with its area code."""
+    digits = re.sub(r"[\s()-]", "", text_cell(raw))
+    digits = re.sub(r"^(\+|00)?86(?=1)", "", digits)
+    if not re.fullmatch(r"1[3-9][0-9]{9}|0[0-9]{9,11}", digits):
+        raise CellRefused("电话应为 11 位手机号码，或带区号的固定电话")
+    return digits
+
+
 def one_of(choices: Mapping[str, Any]) -> Callable[[Any], Any]:
     """Return a parser of a fixed set of words."""
 

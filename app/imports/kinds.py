@@ -6,6 +6,7 @@ from app.imports import backing, lending, oversight
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
+    account_cell,
     any_id_cell,
     code_cell,
     date_cell,
@@ -15,6 +16,7 @@ from app.imports.cells import (
     one_of,
     percent_ppb_cell,
     person_id_cell,
+    phone_cell,
     rate_cap_cell,
     spread_ppb_cell,
     text_cell,
@@ -71,6 +73,8 @@ _ALL = (
             Column("首次放款(元)", fen_cell, required=False), Column("参考利率", one_of(_REFERENCES), required=False),
             Column("加点(%)", spread_ppb_cell, required=False), Column("重定价周期(月)", whole_cell, required=False),
             Column("贴息", one_of(_YES_NO), required=False), Column("风险补偿", one_of(_YES_NO), required=False),
+            Column("收款人", text_cell, required=False), Column("收款账号", account_cell, required=False),
+            Column("联系电话", phone_cell, required=False),
         ),
     ),
     Importer(
@@ -127,6 +131,23 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
             Column("分类", one_of({found.label: found for found in RiskClass})), Column("理由", text_cell),
+        ),
+    ),
+    Importer(
+        kind="match-lists", title="比对名单", unique=("名单类型", "身份证号", "自日期"),
+        apply=oversight.match_lists, undo=oversight.undo_match_lists,
+        columns=(
+            Column("名单类型", text_cell), Column("身份证号", person_id_cell), Column("姓名", text_cell),
+            Column("自日期", date_cell), Column("至日期", date_cell, required=False), Column("来源", text_cell),
+        ),
+    ),
+    Importer(
+        kind="dunnings", title="催收记录", unique=(COUNTY, BANK, SERIAL),
+        apply=oversight.dunnings, undo=oversight.undo_dunnings,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
+            Column("方式", one_of({way: way for way in ("上门", "电话", "短信", "书面", "公告", "诉讼")})),
+            Column("结果", text_cell),
         ),
     ),
     Importer(

@@ -1,15 +1,18 @@
-"""Oversight (监管): files of counties' policy become rows, and are undone."""
+"""Oversight (监管): files of counties' policy, of other departments' lists and of dunning become rows, and are undone."""
 
 from collections.abc import Sequence
+from datetime import date
 
 from sqlalchemy.orm import Session
 
 from app.imports.batch import Desk, Made
 from app.imports.cells import Record
-from app.imports.lookup import BANK, COUNTY, Lookup
+from app.imports.lookup import BANK, COUNTY, DAY, SERIAL, Lookup
 from ledger.books import BookKind
 from loans.policy.loading import load, withdraw
 from loans.policy.parameters import PolicyRow
+from loans.suspicions import dunnings as demands
+from loans.suspicions import lists
 from registry.reference import county_code
 
 
@@ -36,3 +39,35 @@ def undo_policies(session: Session, desk: Desk, made: Made) -> None:
     """Withdraw rows, newest first."""
     for m in reversed(made):
         withdraw(session, m["policy"], desk.actor)
+
+
+def match_lists(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Take lines of other departments' lists."""
+    people = [
+        lists.Listed(
+            kind=r["名单类型"], number=r["身份证号"], name=r["姓名"], since=r["自日期"], until=r["至日期"], source=r["来源"]
+        )
+        for r in records
+    ]  # fmt: skip
+    fresh = lists.load(session, desk.cipher, people, desk.actor)
+    return [{"mark": mark.hex(), "kind": kind, "since": since.isoformat()} for mark, kind, since in fresh]
+
+
+def undo_match_lists(session: Session, _: Desk, made: Made) -> None:
+    """Take lines off their lists again."""
+    lists.remove(session, [(bytes.fromhex(m["mark"]), m["kind"], date.fromisoformat(m["since"])) for m in made])
+
+
+def dunnings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Record demands."""
+    look = Lookup(session, records)
+    wanted = [
+        demands.Dunning(contract=look.contract(r, r[DAY]), serial=r[SERIAL], day=r[DAY], way=r["方式"], result=r["结果"])
+        for r in records
+    ]  # fmt: skip
+    return [{"book_id": one.contract.book_id, "serial": one.serial} for one in demands.record(session, wanted, desk.actor)]
+
+
+def undo_dunnings(session: Session, _: Desk, made: Made) -> None:
+    """Forget demands again."""
+    demands.remove(session, [(m["book_id"], m["serial"]) for m in made])

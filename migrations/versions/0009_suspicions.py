@@ -1,4 +1,4 @@
-"""Policy rows of counties and banks; loans that no pool covers; monitored households (监测户)."""
+"""Policy rows of counties and banks; loans that no pool covers; monitored households (监测户); suspicions (疑点)."""
 
 from alembic import op
 
@@ -30,6 +30,8 @@ GRANT SELECT, INSERT ON loans.policy TO fupin_app
 _COVER = """
 ALTER TABLE loans.loan ADD COLUMN covered boolean NOT NULL DEFAULT true;
 CREATE INDEX ix_loan_uncovered ON loans.loan (book_id, id) WHERE NOT covered;
+DROP INDEX loans.ix_loan_household;
+CREATE INDEX ix_loan_county_household ON loans.loan (county, household);
 CREATE INDEX ix_loan_county_borrower ON loans.loan (county, borrower)
 """
 
@@ -39,6 +41,89 @@ SELECT 'monitored', '监测户（边缘、脱贫不稳定）', 500000, true, '20
 """
 
 
+_LOOKED_AT = """
+CREATE INDEX ix_borrower_id_hmac ON registry.borrower (id_hmac);
+CREATE TABLE loans.contact (
+    book_id bigint NOT NULL,
+    loan_id bigint NOT NULL,
+    payee text,
+    account_sealed bytea,
+    account_hmac bytea,
+    account_masked text,
+    phone_sealed bytea,
+    phone_hmac bytea,
+    phone_masked text,
+    CONSTRAINT pk_contact PRIMARY KEY (book_id, loan_id),
+    CONSTRAINT fk_contact_book_id_loan_id FOREIGN KEY (book_id, loan_id) REFERENCES loans.loan (book_id, id)
+);
+CREATE INDEX ix_contact_account ON loans.contact (account_hmac) WHERE account_hmac IS NOT NULL;
+CREATE INDEX ix_contact_phone ON loans.contact (phone_hmac) WHERE phone_hmac IS NOT NULL;
+CREATE TABLE loans.listed (
+    id_hmac bytea NOT NULL,
+    kind text NOT NULL,
+    since_date date NOT NULL,
+    until_date date,
+    id_sealed bytea NOT NULL,
+    id_masked text NOT NULL,
+    name text NOT NULL,
+    source text NOT NULL,
+    actor text NOT NULL,
+    loaded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT pk_listed PRIMARY KEY (id_hmac, kind, since_date)
+);
+CREATE TABLE loans.dunning (
+    book_id bigint NOT NULL,
+    serial text NOT NULL,
+    loan_id bigint NOT NULL,
+    day date NOT NULL,
+    way text NOT NULL,
+    result text NOT NULL,
+    actor text NOT NULL,
+    recorded_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT pk_dunning PRIMARY KEY (book_id, serial),
+    CONSTRAINT fk_dunning_book_id_loan_id FOREIGN KEY (book_id, loan_id) REFERENCES loans.loan (book_id, id)
+);
+CREATE INDEX ix_dunning_book_id_loan_id ON loans.dunning (book_id, loan_id);
+GRANT SELECT, INSERT, DELETE ON loans.contact, loans.listed, loans.dunning TO fupin_app
+"""
+
+_HITS = """
+CREATE TABLE loans.hit (
+    book_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    loan_id bigint NOT NULL,
+    rule text NOT NULL,
+    subject text NOT NULL,
+    occasion text NOT NULL,
+    day date NOT NULL,
+    facts jsonb NOT NULL,
+    fingerprint text NOT NULL,
+    actor text NOT NULL,
+    raised_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT pk_hit PRIMARY KEY (book_id, id),
+    CONSTRAINT uq_hit_book_id_loan_id_rule_subject_fingerprint UNIQUE (book_id, loan_id, rule, subject, fingerprint),
+    CONSTRAINT fk_hit_book_id_loan_id FOREIGN KEY (book_id, loan_id) REFERENCES loans.loan (book_id, id)
+);
+CREATE TABLE loans.decision (
+    book_id bigint NOT NULL,
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    hit_id bigint NOT NULL,
+    decision text NOT NULL,
+    reason text NOT NULL,
+    actor text NOT NULL,
+    decided_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+    CONSTRAINT pk_decision PRIMARY KEY (book_id, id),
+    CONSTRAINT fk_decision_book_id_hit_id FOREIGN KEY (book_id, hit_id) REFERENCES loans.hit (book_id, id)
+);
+CREATE INDEX ix_decision_book_id_hit_id ON loans.decision (book_id, hit_id);
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON loans.hit
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON loans.decision
+    FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
+GRANT SELECT, INSERT ON loans.hit, loans.decision TO fupin_app
+"""
+
+
 def upgrade() -> None:
-    for script in (_POLICY, _COVER, _MONITORED):
+    for script in (_POLICY, _COVER, _MONITORED, _LOOKED_AT, _HITS):
         op.execute(script)
