@@ -895,6 +895,19 @@ def test_monitored_households_may_borrow_from_july_2020(server_url: str, cipher:
     engine.dispose()
 
 
+def test_a_loan_beyond_the_caps_stays_so_when_renewed_and_takes_no_room_in_caps_or_pool(town: Town) -> None:
+    caps = ("余额上限(元)", "贴息本金上限(元)", "风险补偿本金上限(元)")
+    town.take("policies", ruled(**dict(zip(caps, ("2000000", "50000", "50000"), strict=True))))
+    town.take("loans", lent("C2", 2, "30000", 贴息="否", 风险补偿="否"))
+    town.take("renewals", renewed("C2", "C3", "30000"))
+    kept = "SELECT covered, terms #>> '{rates,0,gov_ppb}' FROM loans.loan WHERE contract = 'C3'"
+    assert town.ask(kept) == [(False, "0")]
+    town.take("loans", lent("C4", 2))
+    town.take("loans", lent("C5", 3, "1500000", 贴息="否", 风险补偿="否"))
+    town.refuses("loans", [lent("C6", 2, "1")], (2, "整行", "", "超出部分另立不贴息的借据"))
+    assert town.broken() == []
+
+
 # --- all kinds, once ---------------------------------------------------------------------------------------------------
 
 

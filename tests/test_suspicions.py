@@ -181,9 +181,10 @@ def test_a_loan_drawn_around_the_payment_of_an_overdue_one_is_suspicious(town: T
 
 
 def test_a_renewal_hides_nothing(town: Town) -> None:
-    town.take("loans", lent("C1", 1, 到期日期="2017-01-20"))
+    town.take("loans", lent("C1", 1, "20000", 到期日期="2017-01-20"), lent("C2", 1, "20000", 到期日期="2017-01-04"))
     town.close(date(2017, 1, 19))
-    town.take("renewals", renewed("C1", "N1", 放款日期="2017-01-20", 到期日期="2018-01-20"))
+    town.take("repayments", paid("C2", "P2", "21000", day="2017-01-20"))
+    town.take("renewals", renewed("C1", "N1", "20000", 放款日期="2017-01-20", 到期日期="2018-01-20"))
     town.close(date(2017, 1, 25))
     assert raised(town) == []
     assert found(town) == []
