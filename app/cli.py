@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import cli_loan, cli_policy, cli_relending, cli_subsidy, opening, papers, wiring
+from app import cli_loan, cli_policy, cli_relending, cli_subsidy, cli_suspicion, opening, papers, wiring
 from app import migrate as migrations
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
@@ -49,6 +49,7 @@ app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_subsidy.app, name="subsidy")
+app.add_typer(cli_suspicion.app, name="suspicion")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 

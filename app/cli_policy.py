@@ -15,9 +15,10 @@ from ledger.business_day import business_date
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import parse_yuan, percent, yuan
+from loans.admission import explain
 from loans.applications.application import Application
-from loans.disbursement import explain
-from loans.policy.parameters import PARAMETERS, Limit, nationwide, policy_on
+from loans.policy.parameters import PARAMETERS, Limit, policy_on
+from loans.policy.queries import policy_rows
 from loans.terms.rates import references
 from registry.reference import county_code
 
@@ -28,7 +29,9 @@ Bank = Annotated[str, typer.Option("--bank", help="A bank's code (银行).")]
 ProductCode = Annotated[str, typer.Option("--product", help="A product's code, such as XEXD (产品).")]
 
 TITLES = {
-    "registered": "national register only (限建档立卡)", "cap_fen": "cap (余额上限)", "max_months": "longest term (最长期限)",
+    "registered": "national register only (限建档立卡)", "cap_fen": "cap (余额上限)",
+    "subsidised_cap_fen": "subsidised up to (贴息本金上限)",
+    "covered_cap_fen": "covered up to (风险补偿本金上限)", "max_months": "longest term (最长期限)",
     "max_rate": "highest rate (利率上限)", "min_age": "youngest (最低年龄)", "max_age": "oldest (最高年龄)",
     "forbidden_purposes": "purposes refused (禁止用途)", "approval_required": "drawn only when approved (放款前须审批)",
 }  # fmt: skip
@@ -39,7 +42,8 @@ def show(county: County, bank: Bank, product: ProductCode, as_of: Day = None) ->
     """Show what is in force for a county's bank and a product, with the document of each limit (现行政策)."""
     with opened() as system, unit_of_work(system.engine) as session:
         day = day_of(as_of) or business_date(session)
-        policy = policy_on(nationwide(), product, county_code(session, county, day), bank, day)
+        code = county_code(session, county, day)
+        policy = policy_on(policy_rows(session, {code}), product, code, bank, day)
     table = _table("parameter (参数)", "limit (限制)", "document (依据)", title=f"{product}, {county}, {bank}, {day}")
     for name in PARAMETERS:
         limit = getattr(policy, name)
@@ -60,6 +64,8 @@ def check(
     household: Annotated[str | None, typer.Option("--household", help="The register's number (建档立卡号).")] = None,
     born: Annotated[datetime | None, typer.Option("--born", formats=["%Y-%m-%d"], help="The borrower's birthday.")] = None,
     purpose: Annotated[str, typer.Option("--purpose", help="What it is for (用途).")] = "",
+    subsidised: Annotated[bool, typer.Option(help="Whether government pays its interest (贴息).")] = True,
+    covered: Annotated[bool, typer.Option(help="Whether the pool covers it (风险补偿).")] = True,
 ) -> None:
     """Check a loan before it is made: every rule, its document, the value found and the limit (准入检查); exit 1 if one fails."""
     with opened() as system, unit_of_work(system.engine) as session:
@@ -67,7 +73,7 @@ def check(
         wanted = Application(
             book=book_named(session, BookCode(loan_book_code(code, bank))), contract="—", product=product, household=household,
             borrower="", fen=parse_yuan(amount), rate_ppb=_rate_ppb(rate), drawn_on=from_.date(), maturity=to.date(),
-            purpose=purpose, born_on=day_of(born),
+            purpose=purpose, born_on=day_of(born), subsidised=subsidised, covered=covered,
         )  # fmt: skip
         (findings,) = explain(session, [wanted])
     table = _table("rule (规则)", "found (查得)", "limit (要求)", "document (依据)", "ok")
@@ -98,7 +104,7 @@ def _rate_ppb(text: str) -> int:
 
 def _value(name: str, limit: Limit[object]) -> str:
     value = limit.value
-    if name == "cap_fen" and isinstance(value, int):
+    if name.endswith("_fen") and isinstance(value, int):
         return f"{yuan(value)} yuan (元)"
     if name == "max_rate":
         return percent(value) if isinstance(value, int) else f"{references()[str(value)].name} ({value})"

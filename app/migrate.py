@@ -13,8 +13,10 @@ import app.tables
 import guarantees.tables
 import ledger.tables
 import loans.applications.tables
+import loans.policy.tables
 import loans.relending.tables
 import loans.subsidy.tables
+import loans.suspicions.tables
 import loans.tables
 import registry.tables
 import scheduling.tables

@@ -30,6 +30,7 @@ from ledger.ties import Check
 from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
 from loans.relending.night import night as relending_night
+from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
 
@@ -70,7 +71,7 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            return not registry.households.any_sealed(session)
+            return not (registry.households.any_sealed(session) or any_listed(session))
     finally:
         engine.dispose()
 

@@ -22,7 +22,7 @@ class PoolCapacity:
         """
         wanted: dict[tuple[str, str], int] = {}
         for a in applications:
-            if a.product in COVERED_PRODUCTS:
+            if a.covered and a.product in COVERED_PRODUCTS:
                 key = (a.book.county, a.book.bank or "")
                 wanted[key] = wanted.get(key, 0) + a.fen
         if not wanted:

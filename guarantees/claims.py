@@ -64,15 +64,16 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
 
     Raises:
         NoPool: county and bank have none, or the product is not covered.
-        ClaimRefused: not overdue long enough, claimed before, or the number is another loan's.
+        ClaimRefused: not overdue long enough, not covered, claimed before, or the number is another loan's.
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
     _require_person(number, actor)
-    bank = contract.book.rsplit("-", 1)[-1]
     if contract.product not in COVERED_PRODUCTS:
-        raise NoPool(contract.county, bank)
-    one = pool_at(session, contract.county, bank)
+        raise NoPool(contract.county, contract.bank)
+    if not contract.covered:
+        raise ClaimRefused(number, f"借据 {contract.contract} 不在风险补偿范围内")
+    one = pool_at(session, contract.county, contract.bank)
     lock(session, [one])
     known = claim_numbered(session, one, number)
     if known is not None:

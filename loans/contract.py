@@ -24,11 +24,17 @@ class Contract:
     borrower: str  # the registry's code of the person or enterprise, never a name
     terms: LoanTerms
     purpose: str = ""
+    covered: bool = True  # by the compensation pool, if its product is (风险补偿)
 
     @property
     def key(self) -> tuple[int, int]:
         """The key of its rows."""
         return self.book_id, self.id
+
+    @property
+    def bank(self) -> str:
+        """Its bank's code, which ends its book's."""
+        return self.book.rsplit("-", 1)[-1]
 
     @property
     def dimensions(self) -> Dimensions:

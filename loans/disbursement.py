@@ -1,6 +1,6 @@
 """Disbursement (放款) and taking over running loans (接管): how a loan begins."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Protocol
@@ -11,23 +11,23 @@ from sqlalchemy.orm import Session
 from ledger.books import Book
 from ledger.business_day import business_date
 from ledger.posting import take_sequence
+from loans.admission import approvals, explain, refuse_failed
 from loans.applications.application import Application
-from loans.applications.matching import approved
-from loans.applications.queries import hold, states_of
+from loans.applications.queries import hold
 from loans.booking import Booked, book_events, foreseen
 from loans.contract import Contract, terms_to_json
-from loans.errors import DuplicateContract, EventRefused, NotEligible
+from loans.errors import DuplicateContract, EventRefused
 from loans.events import Disbursed, TakenOver
-from loans.policy.eligibility import EACH_DRAWING, Facts, Finding
-from loans.policy.eligibility import check as check_rules
-from loans.policy.parameters import Policy, nationwide, policy_on
+from loans.policy.eligibility import EACH_DRAWING
 from loans.products import product_name, product_on
-from loans.queries import contracts_numbered, contracts_of_households, events_referenced, free_references, horizon_now, principals
+from loans.queries import contracts_numbered, events_referenced, free_references, horizon_now
 from loans.subsidy.queries import schemes
 from loans.subsidy.schemes import scheme_on
+from loans.suspicions import contacts
+from loans.suspicions.raising import raise_for
+from loans.suspicions.rules import DRAWDOWN
 from loans.tables import loan
 from registry import households
-from registry.households import Enrolment, Home
 
 
 class DisbursementCheck(Protocol):
@@ -67,14 +67,16 @@ def disburse(
     for check in checks:
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
     hold(session, [a.book.id for a in fresh])
-    refuse_failed(fresh, _approvals(session, fresh))  # once more: now no step of an application can come between
+    refuse_failed(fresh, approvals(session, fresh))  # once more: now no step of an application can come between
     names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
     with session.begin_nested() as step:
         _store(session, contracts, fresh)
+        contacts.store(session, {contracts[a.number].key: a.contact for a in fresh if a.contact})
         events = [(contracts[a.number], _first_drawing(a, names[(a.book.id, f"{a.contract}/disbursed")])) for a in fresh]
         booked = book_events(session, events, actor, lambda c, _: _narration(c), dry_run=dry_run)
         if dry_run:
             step.rollback()
+    _suspect(session, booked, actor, dry_run=dry_run)
     return booked
 
 
@@ -133,7 +135,8 @@ def draw_more(
         book=book, contract=contract.contract, product=contract.product, household=contract.household,
         borrower=contract.borrower, fen=event.fen, rate_ppb=int(contract.terms.rates[0].rate_ppb),
         drawn_on=contract.terms.drawn_on,  # its contract's policy is that of its first day
-        maturity=contract.terms.maturity, purpose=contract.purpose,
+        maturity=contract.terms.maturity, purpose=contract.purpose, subsidised=contract.terms.subsidised,
+        covered=contract.covered,
     )  # fmt: skip
     if not known:
         if event.fen <= 0:
@@ -143,7 +146,15 @@ def draw_more(
         refuse_failed([part], [[one for one in findings if one.rule in EACH_DRAWING]])
         for check in checks:
             check.admit(session, [part])
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
+    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"分次放款 {c.contract}", dry_run=dry_run)
+    _suspect(session, booked, actor, dry_run=dry_run)
+    return booked
+
+
+def _suspect(session: Session, booked: Sequence[Booked], actor: str, *, dry_run: bool) -> None:
+    """Raise what is suspicious about loans that were paid out (疑点): a question for later, never a refusal."""
+    if not dry_run:
+        raise_for(session, [one.contract.key for one in booked], DRAWDOWN, business_date(session), actor)
 
 
 def take_over(session: Session, application: Application, event: TakenOver, actor: str) -> list[Booked]:
@@ -182,7 +193,7 @@ def _new_contracts(
         if known is None and a.number not in contracts:
             contracts[a.number] = contract
             fresh.append(a)
-        elif known is None or (known.terms, known.borrower) != (contract.terms, contract.borrower):
+        elif known is None or _agreed(known) != _agreed(contract):
             raise DuplicateContract(a.contract)
     return fresh, contracts
 
@@ -192,6 +203,7 @@ def _unborn(session: Session, a: Application) -> Contract:
     return Contract(
         book=a.book.code, book_id=a.book.id, id=0, contract=a.contract, product=a.product, county=a.book.county,
         household=a.household, borrower=a.borrower, terms=a.terms(scheme), purpose=a.purpose,
+        covered=a.covered,
     )  # fmt: skip
 
 
@@ -203,75 +215,13 @@ def _narration(contract: Contract) -> str:
     return f"发放{product_name(contract.product)} {contract.contract}"
 
 
-def explain(session: Session, applications: Sequence[Application], judged_on: date | None = None) -> list[list[Finding]]:
-    """Return, for each application in turn, every rule of its day's policy with what was found (准入检查).
-
-    A household's balance in a product counts all its borrowers and banks, and the batch's loans before this one; a loan to
-    be renewed is not counted. An extended loan is one loan: it counts once.
-
-    Args:
-        session: the database.
-        applications: what is asked about.
-        judged_on: the day whose policy and register count; none: each one's day of drawing. Term, rate and age are always
-            those of the day of drawing.
-    """
-    enrolled: dict[date, dict[Home, Enrolment]] = {}
-    held: dict[str, dict[Home, int]] = {}
-    renewed = {(a.book.id, a.renews) for a in applications if a.renews}
-    found = []
-    for a in applications:
-        day = judged_on or a.drawn_on
-        if day not in enrolled:
-            homes = {one.home for one in applications if one.home and (judged_on or one.drawn_on) == day}
-            enrolled[day] = households.enrolments(session, sorted(homes), day)
-        if a.product not in held:
-            homes = {one.home for one in applications if one.home and one.product == a.product}
-            held[a.product] = _held(session, homes, a.product, renewed)
-        before = held[a.product].get(a.home, 0) if a.home else 0
-        facts = Facts(
-            day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before, rate_ppb=a.rate_ppb, purpose=a.purpose,
-            enrolment=enrolled[day].get(a.home) if a.home else None, born_on=a.born_on,
-        )  # fmt: skip
-        found.append(check_rules(facts, _policy(a, day)))
-        if a.home:
-            held[a.product][a.home] = before + a.fen
-    return found
-
-
-def refuse_failed(applications: Sequence[Application], findings: Sequence[Sequence[Finding]]) -> None:
-    """Refuse the first application of which a rule fails.
-
-    Raises:
-        NotEligible: every rule that it fails is named.
-    """
-    for a, found in zip(applications, findings, strict=True):
-        if failed := [one.sentence for one in found if not one.ok]:
-            raise NotEligible(a.contract, a.household, failed)
+def _agreed(contract: Contract) -> tuple[object, ...]:
+    return contract.terms, contract.borrower, contract.covered
 
 
 def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:
-    both = zip(explain(session, fresh), _approvals(session, fresh), strict=True)
+    both = zip(explain(session, fresh), approvals(session, fresh), strict=True)
     refuse_failed(fresh, [[*rules, *approval] for rules, approval in both])
-
-
-def _approvals(session: Session, fresh: Sequence[Application]) -> list[list[Finding]]:
-    """Return, for each application in turn, how it keeps to what was approved (审批)."""
-    states = states_of(session, [a.number for a in fresh])
-    return [list(approved(a, states.get(a.number), _policy(a, a.drawn_on).approval_required)) for a in fresh]
-
-
-def _policy(a: Application, day: date) -> Policy:
-    return policy_on(nationwide(), a.product, a.book.county, a.book.bank, day)
-
-
-def _held(session: Session, homes: Collection[Home], product: str, renewed: Collection[tuple[int, str]]) -> dict[Home, int]:
-    """Return the outstanding principal of households in one product, over all books, without the loans to be renewed."""
-    mine = contracts_of_households(session, homes, product)
-    keys = {c.key: (c.county, c.household or "") for c in mine if (c.book_id, c.contract) not in renewed}
-    held: dict[Home, int] = {}
-    for key, fen in principals(session, keys).items():
-        held[keys[key]] = held.get(keys[key], 0) + fen
-    return held
 
 
 def _store(
@@ -293,7 +243,7 @@ def _store(
             {
                 "book_id": c.book_id, "id": contracts[a.number].id, "contract": c.contract, "product": c.product,
                 "county": c.county, "household": c.household, "borrower": c.borrower, "purpose": c.purpose,
-                "terms": terms_to_json(c.terms),
+                "terms": terms_to_json(c.terms), "covered": c.covered,
                 "next_reset": c.terms.floating.first_reset(since or c.terms.drawn_on) if c.terms.floating else None,
             }
         )  # fmt: skip

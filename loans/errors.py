@@ -96,6 +96,38 @@ class ApplicationRefused(LoanError):
         super().__init__(f"贷款申请 {contract}：{reason}")
 
 
+class PolicyRefused(LoanError):
+    """A policy row that can't be loaded or withdrawn; `row` names its place, product and day."""
+
+    def __init__(self, row: str, reason: str) -> None:
+        self.row, self.reason = row, reason
+        super().__init__(f"政策参数 {row}：{reason}")
+
+
+class MatchListRefused(LoanError):
+    """A line of another department's list that can't be taken; the ID is masked."""
+
+    def __init__(self, kind: str, masked: str, reason: str) -> None:
+        self.kind, self.masked, self.reason = kind, masked, reason
+        super().__init__(f"{kind}名单 {masked}：{reason}")
+
+
+class DunningRefused(LoanError):
+    """A dunning that can't be recorded."""
+
+    def __init__(self, contract: str, serial: str, reason: str) -> None:
+        self.contract, self.serial, self.reason = contract, serial, reason
+        super().__init__(f"借据 {contract} 的催收 {serial}：{reason}")
+
+
+class DecisionRefused(LoanError):
+    """A decision on a suspicion that can't be taken."""
+
+    def __init__(self, number: int, reason: str) -> None:
+        self.number, self.reason = number, reason
+        super().__init__(f"疑点 {number}：{reason}")
+
+
 class EventRefused(LoanError):
     """An event that can't happen to a loan in its state."""
 

@@ -194,7 +194,7 @@ def _contracts(session: Session, condition: Any) -> list[Contract]:
         Contract(
             book=BookCode(row.code), book_id=row.book_id, id=row.id, contract=row.contract, product=row.product,
             county=row.county, household=row.household, borrower=row.borrower, terms=terms_from_json(row.terms),
-            purpose=row.purpose,
+            purpose=row.purpose, covered=row.covered,
         )
         for row in rows
     ]  # fmt: skip

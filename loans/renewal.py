@@ -27,7 +27,8 @@ def renew(
     """Renew a loan: settle what it owes and lend at most its principal anew; the borrower pays the rest, its interest, in cash.
 
     Both events stand in one transaction; the old one is booked under the reference with `/settled`. No pool is asked: what
-    it covers does not grow. The household's cap holds, the old loan counted no more. A renewal counts as an extension where
+    it covers does not grow. The household's cap holds, the old loan counted no more; what was not
+    subsidised or not covered stays so. A renewal counts as an extension where
     the product bounds these (续贷或展期, domain.md 1.1).
 
     Raises:
@@ -38,17 +39,18 @@ def renew(
     """
     settled = f"{reference}/settled"
     known = events_referenced(session, [(old.book_id, settled)]).get((old.book_id, settled))
+    application = replace(application, renews=old.contract, subsidised=old.terms.subsidised, covered=old.covered)
     if known is not None:
         if known[0] != old.id or known[1].value_date != application.drawn_on:
             raise EventReused(reference)
-        return disburse(session, [replace(application, renews=old.contract)], actor, dry_run=dry_run)
+        return disburse(session, [application], actor, dry_run=dry_run)
     if application.home:
         households.lock(session, [application.home])
     payment = _settlement(session, old, application, settled, actor)  # from here on the loan's book is held
     _require_renewable(session, old, application)
     with session.begin_nested() as step:
         booked = servicing.repay(session, [(old, payment)], actor)
-        booked += disburse(session, [replace(application, renews=old.contract)], actor)
+        booked += disburse(session, [application], actor)
         if dry_run:
             step.rollback()
     return booked

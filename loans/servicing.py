@@ -27,10 +27,12 @@ from loans.events import (
     prolongations,
 )
 from loans.policy.eligibility import enrolled
-from loans.policy.parameters import nationwide, policy_on
+from loans.policy.parameters import policy_on
+from loans.policy.queries import policy_rows
 from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.subsidy.queries import gov_ppb_when_extended, scheme_of
+from loans.suspicions import contacts
 from loans.terms import GraceKind
 from loans.terms.rates import rate_when_extended
 from registry import households
@@ -97,6 +99,7 @@ def undo(session: Session, contract: Contract, of: str, value_date: date, actor:
     booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}")
     if booked and not booked[0].life.instalments:
         release_number(session, contract)
+        contacts.remove(session, contract.key)
     return booked
 
 
@@ -235,7 +238,8 @@ def inherit(
     if subsidised:
         home = (heir.county, heir.household or "")
         enrolment = households.enrolments(session, [home], day).get(home)
-        policy = policy_on(nationwide(), contract.product, contract.county, None, contract.terms.drawn_on)
+        rows = policy_rows(session, {contract.county})
+        policy = policy_on(rows, contract.product, contract.county, contract.bank, contract.terms.drawn_on)
         if failed := [one.sentence for one in enrolled(day, enrolment, policy) if not one.ok]:
             raise NotEligible(contract.contract, heir.household, failed)
     event = Inherited(

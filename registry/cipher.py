@@ -18,6 +18,15 @@ KEY_BYTES = 32
 NONCE_BYTES = 12
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Secret:
+    """A number as it is kept: ciphertext to read, a fingerprint to compare, a mask to show."""
+
+    sealed: bytes
+    mark: bytes
+    masked: str
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Cipher:
     """Seals, opens and fingerprints numbers."""
@@ -29,6 +38,10 @@ class Cipher:
         """Return a number as ciphertext, another one each time."""
         nonce = os.urandom(NONCE_BYTES)
         return nonce + AESGCM(self.sealing_key).encrypt(nonce, number.encode(), None)
+
+    def hide(self, number: str, masked: str) -> Secret:
+        """Return a number as it is kept."""
+        return Secret(sealed=self.seal(number), mark=self.fingerprint(number), masked=masked)
 
     def open(self, sealed: bytes) -> str:
         """Return the number of a ciphertext.

@@ -168,22 +168,6 @@ def born_on(session: Session, cipher: Cipher, county: str, code: str) -> date | 
     return birth_date(cipher.open(sealed)) if sealed is not None else None
 
 
-def same_people(session: Session, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    """Return who bears the same ID as a borrower, in any county, itself included, by (county, code)."""
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
-    rows = session.execute(
-        text(
-            f"SELECT b.county, b.code, o.county AS other_county, o.code AS other FROM {_PAIRS} "
-            "JOIN registry.borrower b ON b.county = k.county AND b.code = k.number "
-            "JOIN registry.borrower o ON o.id_hmac = b.id_hmac ORDER BY 1, 2, 3, 4"
-        ),
-        _arrays(keys),
-    )
-    for county, code, other_county, other in rows:
-        found.setdefault((county, code), []).append((other_county, other))
-    return found
-
-
 def release_borrower(session: Session, county: str, code: str) -> None:
     """Let go of the ID and household of a borrower whose loans never were, so that a corrected roster may name them anew."""
     session.execute(

@@ -80,6 +80,11 @@ def masked_account(number: str) -> str:
     return "*" * max(0, len(number) - 4) + number[-4:]
 
 
+def masked_phone(number: str) -> str:
+    """Return a phone number as lists show it: 138****1234."""
+    return f"{number[:3]}****{number[-4:]}"
+
+
 def masked_name(name: str) -> str:
     """Return a name as its first character."""
     return name[:1] + "*" * max(1, len(name) - 1) if name else ""

@@ -1,6 +1,7 @@
 """Reference data of the registry: regions by GB/T 2260 with validity dates and local rows without a code, and standards.
 
-Rows are data files; the poverty lines before 2017 are assumptions (domain.md 0) and dated like all others.
+Rows are data files; the poverty lines before 2017 and the line of monitored households are assumptions (domain.md
+0, 1.1) and dated like all others.
 """
 
 import csv

@@ -22,7 +22,7 @@ from ledger.calendar import DAY
 from ledger.db import APP_ROLE, engine_as, unit_of_work
 from ledger.errors import FutureDate
 from ledger.journal import JournalEntry
-from loans import disbursement, renewal, servicing
+from loans import admission, disbursement, renewal, servicing
 from loans.applications import filing, ties, undoing, verdict
 from loans.applications.application import Application, application_from, facts_of
 from loans.applications.filing import Considered, Filing
@@ -34,6 +34,7 @@ from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import ApplicationRefused, BadTerms, DuplicateContract, EventRefused, EventReused, LoanError, NotEligible
 from loans.events import TakenOver
+from loans.policy.loading import load, withdraw
 from loans.policy.parameters import PolicyRow, nationwide
 from loans.queries import contracts_numbered
 from loans.terms import Cycle, Floating, Reset
@@ -410,20 +411,12 @@ def test_an_application_is_stored_whole_but_for_the_birthday(one: Application) -
 # --- policy ----------------------------------------------------------------------------------------------------------
 
 
-def under(monkeypatch: pytest.MonkeyPatch, *rows: PolicyRow) -> None:
-    """Let policy be the nation's and these rows."""
-    everything = (*nationwide(), *rows)
-    monkeypatch.setattr(disbursement, "nationwide", lambda: everything)
-
-
 COUNTY_RULE = PolicyRow(product="XEXD", valid_from=FIRST_DAY, county="371621", source="惠民县规定", approval_required=True)
 
 
-def test_where_a_county_demands_approval_no_loan_is_drawn_without_it(
-    session: Session, book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_where_a_county_demands_approval_no_loan_is_drawn_without_it(session: Session, book: Book) -> None:
     assert {row.approval_required for row in nationwide()} == {None}, "the nation demands none"
-    under(monkeypatch, COUNTY_RULE)
+    load(session, COUNTY_RULE, "t")
     with pytest.raises(NotEligible, match=r"审批：没有贷款申请，要求放款前经他人审批（惠民县规定）"):
         disburse(session, wanted(book))
     with pytest.raises(NotEligible) as refusal:
@@ -437,27 +430,30 @@ def test_where_a_county_demands_approval_no_loan_is_drawn_without_it(
     disburse(session, wanted(book))
 
 
-def test_another_county_and_a_later_row_demand_nothing(session: Session, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
-    under(monkeypatch, replace(COUNTY_RULE, county="371622"))
+def test_another_county_and_a_later_row_demand_nothing(session: Session, book: Book) -> None:
+    load(session, replace(COUNTY_RULE, county="371622"), "t")
     disburse(session, wanted(book))
     lifted = replace(COUNTY_RULE, valid_from=FIRST_DAY + DAY, approval_required=False)
-    under(monkeypatch, COUNTY_RULE, lifted)
+    load(session, COUNTY_RULE, "t")
+    load(session, lifted, "t")
     begin_on(session, FIRST_DAY + DAY)
     disburse(session, wanted(book, "A2", household="002", drawn_on=FIRST_DAY + DAY))
     with pytest.raises(NotEligible, match="审批"):
         disburse(session, wanted(book, "A3", household="002", fen=1))
 
 
-def test_policy_is_asked_again_on_the_day_of_approval(session: Session, book: Book, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_policy_is_asked_again_on_the_day_of_approval(session: Session, book: Book) -> None:
     later = FIRST_DAY + 5 * DAY
     one = wanted(book, drawn_on=later + 5 * DAY, maturity=date(2020, 1, 11))  # 36 months from the day of drawing
     file(session, one)
     begin_on(session, later)
     tighter = PolicyRow(product="XEXD", valid_from=later, county="371621", source="惠民县规定", cap_fen=2_000_000)
-    under(monkeypatch, tighter)
+    number = load(session, tighter, "t")
+    assert number is not None
     with pytest.raises(NotEligible, match=r"余额上限：.*要求合计不超过 20,000\.00 元（惠民县规定）"):
         verdict.approve(session, said(book, day=later), CHECKER)
-    under(monkeypatch, replace(tighter, valid_from=later + DAY))
+    withdraw(session, number, "t")
+    load(session, replace(tighter, valid_from=later + DAY), "t")
     (done,) = verdict.approve(session, said(book, day=later), CHECKER)
     assert [found.limit for found in done.findings if found.rule == "期限"] == ["不超过 36 个月"]
     assert all(found.ok for found in done.findings), "the term is that of the day of drawing"
@@ -497,10 +493,8 @@ def test_age_is_asked_when_a_loan_is_applied_for_and_when_it_is_drawn(session: S
     disburse(session, replace(one, born_on=date(1970, 1, 1)))
 
 
-def test_a_renewal_is_applied_for_while_its_old_loan_fills_the_cap(
-    session: Session, book: Book, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    under(monkeypatch, COUNTY_RULE)
+def test_a_renewal_is_applied_for_while_its_old_loan_fills_the_cap(session: Session, book: Book) -> None:
+    load(session, COUNTY_RULE, "t")
     file_and_approve(session, wanted(book, "A0", fen=5_000_000))
     old = disburse(session, wanted(book, "A0", fen=5_000_000)).contract
     later = date(2017, 1, 11)
@@ -534,7 +528,7 @@ def test_a_loan_drawn_otherwise_than_approved_does_not_tie(
 ) -> None:
     file_and_approve(session, wanted(book))
     assert failing(session) == []
-    monkeypatch.setattr(disbursement, "approved", lambda *_: iter(()))  # nobody looks
+    monkeypatch.setattr(admission, "approved", lambda *_: iter(()))  # nobody looks
     disburse(session, wanted(book, **over))
     broken = ["loans: loans of LB-371621-HMRCB that were applied for = drawn as approved: 1 not: A1"]
     assert failing(session) == (broken if over not in ({}, {"fen": 2_999_999}) else [])
@@ -713,12 +707,10 @@ def test_a_withdrawal_that_comes_while_a_drawing_waits_for_the_book_is_heeded(ow
     assert "审批：已撤回" in str(refusal)
 
 
-def test_of_an_approval_and_a_drawing_at_once_no_loan_is_drawn_unapproved(
-    own_engine: Engine, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    under(monkeypatch, COUNTY_RULE)
+def test_of_an_approval_and_a_drawing_at_once_no_loan_is_drawn_unapproved(own_engine: Engine) -> None:
     book = commit_city(own_engine)
     with unit_of_work(own_engine) as session:
+        load(session, COUNTY_RULE, "t")
         file(session, wanted(book))
     with unit_of_work(own_engine) as session:
         verdict.approve(session, said(book), CHECKER)

@@ -1,6 +1,7 @@
 """The command line as an operator meets it: one process per command, exit codes, sentences, files; killed and run again."""
 
 import csv
+import io
 import json
 import os
 import re
@@ -17,6 +18,7 @@ from pathlib import Path
 import pytest
 from conftest import forget
 
+from app.demo.portfolio import households, loans
 from app.status import Status
 from ledger.server import embedded
 from registry.identity import uscc_check_digit
@@ -363,3 +365,34 @@ def test_applications_are_listed_with_who_filed_them_and_where_they_are(shop: Sh
     assert "SQ1" not in still_open
     assert "0 applications" in shop.run("loan", "applications", "--book", "RCF-371621")
     assert "refused (拒绝)" in shop.run("loan", "applications", "--book", "没有", code=1)
+
+
+def test_a_suspicion_is_found_listed_and_decided_by_another_person(shop: Shop) -> None:
+    one = next(loan for loan in loans(households()) if loan.household)
+    heads = "县区,银行代码,借据号,产品,借款人,证件号码,建档立卡号,金额(元),年利率(%),放款日期,到期日期"
+    row = (
+        f"{one.place.name},{one.place.bank},Q1,XEXD,{one.borrower},{one.borrower_id},{one.household},1000,4.35,{UNTIL},2017-01-20"
+    )
+    (shop.folder / "lent.csv").write_bytes(f"{heads}\r\n{row}".encode("gb18030"))
+    batch = re.search(r"as batch (\d+)", shop.run("import", "loans", "lent.csv", FUPIN_ACTOR="王经办"))
+    row = f"死亡,{one.borrower_id},{one.borrower},2015-01-01,民政局"
+    (shop.folder / "dead.csv").write_bytes(f"名单类型,身份证号,姓名,自日期,来源\r\n{row}".encode("gb18030"))
+    assert "imported 1 of 1 rows" in shop.run("import", "match-lists", "dead.csv")
+    said = shop.run("suspicion", "review")
+    assert "借款人在比对名单中 (on_list): 1" in said
+    assert re.search(r"1 new suspicions \(新增疑点\) in \d+ books", said)
+    assert "0 new suspicions" in shop.run("suspicion", "review")
+    listed = next(csv.DictReader(io.StringIO(shop.run("suspicion", "list", "--open", "--csv"))))
+    assert [listed[name] for name in ("借据号", "规则", "时机", "处理")] == ["Q1", "借款人在比对名单中", "review", ""]
+    assert one.borrower_id not in listed["内容"]
+    answer = (listed["编号"], "--decision", "cleared", "--reason", "同名同姓")
+    assert "经办了这笔贷款的发放" in shop.run("suspicion", "decide", *answer, "--by", "王经办", code=1)
+    assert "没有这个编号" in shop.run("suspicion", "decide", "999999", *answer[1:], "--by", "李审计", code=1)
+    assert "Q1, 借款人在比对名单中: 排除, 李审计" in shop.run("suspicion", "decide", *answer, "--by", "李审计")
+    assert "0 suspicions (疑点), 0 undecided (未处理)" in shop.run("suspicion", "list", "--open")
+    shown = shop.run("suspicion", "list", "--book", listed["账套"])
+    assert "1 suspicions (疑点), 0 undecided (未处理)" in shown
+    assert "李审计" in shown
+    assert batch
+    assert "undone" in shop.run("import", "undo", batch[1])
+    assert "0 suspicions" in shop.run("suspicion", "list")

@@ -128,6 +128,20 @@ def judged(contract: str, serial: str, what: str = "批准", who: str = "乙", *
     return {**place(借据号=contract, 流水号=serial, 日期="2017-01-01", 结论=what, 审批人=who, 理由="不符合条件"), **over}
 
 
+def ruled(**over: object) -> dict[str, object]:
+    row = {"县区": "惠民县", "银行代码": "", "产品": "扶贫小额信贷", "生效日期": "2017-01-01", "文件": "惠扶组〔2017〕1号"}
+    return {**row, "余额上限(元)": "30000", **over}
+
+
+def watched(number: int, kind: str = "死亡", **over: object) -> dict[str, object]:
+    row = {"名单类型": kind, "身份证号": person(number), "姓名": "王演示", "自日期": "2016-12-01", "至日期": "", "来源": "民政局"}
+    return {**row, **over}
+
+
+def dunned(contract: str, serial: str, day: object = "2017-01-01", **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收"), **over}
+
+
 def drawn(number: str, **over: object) -> dict[str, object]:
     row = place(借款编号=number, 类型="借入", 借款日="2017-01-01", 到期日="2017-04-01")
     return {**row, "金额(元)": "1000000", "年利率(%)": "1.75", **over}
@@ -193,6 +207,7 @@ def sample(kind: str) -> dict[str, object]:
         "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
         "classifications": classed("L1", "S75"), "applications": asked("C74", 2, "Q70"), "approvals": judged("A5", "S77"),
          "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
+        "policies": ruled(), "match-lists": watched(70), "dunnings": dunned("L1", "S79"),
     }[kind]  # fmt: skip
 
 
@@ -616,7 +631,7 @@ def test_the_cap_holds_over_two_borrowers_of_one_household(still: Town) -> None:
 def test_households_that_may_not_borrow_are_refused(still: Town) -> None:
     rows = [lent("C1", 9), lent("C2", 99), lent("C3", 2, 放款日期="2015-11-30", 到期日期="2016-11-30")]
     still.refuses(
-        "loans", rows, (2, "整行", "", "要求国家建档立卡标准"), (3, "整行", "", "（户 H99）不符合贷款条件：建档立卡：不在建档立卡系统中"),
+        "loans", rows, (2, "整行", "", "要求国家建档立卡标准或监测户"), (3, "整行", "", "（户 H99）不符合贷款条件：建档立卡：不在建档立卡系统中"),
         (4, "整行", "", "要求不晚于 2015-11-30"),
     )  # fmt: skip
 
@@ -835,6 +850,111 @@ def test_a_debt_is_restructured_and_watched(town: Town) -> None:
     assert town.broken() == []
 
 
+def test_a_countys_own_policy_binds_new_loans_and_says_its_document(town: Town) -> None:
+    town.take("policies", ruled())
+    first = "余额上限：余额 0.00 元，本次 50,000.00 元，要求合计不超过 30,000.00 元（惠扶组〔2017〕1号）"
+    town.refuses("loans", [lent("C2", 2)], (2, "整行", "", first))
+    town.take("policies", ruled(银行代码="HMRCB", 文件="惠农商〔2017〕2号", 最高年龄="40", **{"余额上限(元)": ""}))
+    town.refuses("loans", [lent("C2", 2, "30000")], (2, "整行", "", "要求不大于 40 周岁（惠农商〔2017〕2号）"))
+    elsewhere = home(20, 县区="阳信县")
+    town.take("households", elsewhere)
+    town.take("loans", lent("C20", 20, 县区="阳信县", 银行代码="YXRCB"))
+
+
+def test_a_policy_row_is_loaded_once_corrected_when_said_and_taken_back(town: Town) -> None:
+    town.take("policies", ruled())
+    assert town.send("policies", ruled(), ruled(生效日期="2018-01-01")).fresh == 1
+    town.refuses("policies", [ruled(文件="另一文件")], (2, "整行", "", "已按 惠扶组〔2017〕1号 载入，内容不同；如系更正"))
+    corrected = town.take("policies", ruled(文件="更正文件", 更正="是", **{"余额上限(元)": "50000"}))
+    batch = town.take("loans", lent("C2", 2))
+    town.undo(batch)
+    town.undo(corrected)
+    town.refuses("loans", [lent("C2", 2)], (2, "整行", "", "30,000.00 元（惠扶组〔2017〕1号）"))
+    assert town.ask("SELECT count(*), count(withdraws), count(DISTINCT actor) FROM loans.policy") == [(4, 1, 1)]
+    nothing = ruled(**{"余额上限(元)": ""})
+    town.refuses("policies", [nothing], (2, "整行", "", "至少一项参数"))
+    town.refuses("policies", [ruled(**{"利率上限(%)": "四"})], (2, "利率上限(%)", "四", "不是数字"))
+    town.take("policies", ruled(生效日期="2019-01-01", **{"利率上限(%)": "贷款基准利率", "禁止用途": "赌博、炒股"}))
+    assert town.ask("SELECT parameters FROM loans.policy ORDER BY id DESC LIMIT 1") == [
+        ({"cap_fen": 3_000_000, "max_rate": "BENCHMARK", "forbidden_purposes": ["赌博", "炒股"]},)
+    ]
+
+
+def test_policy_changed_after_booking_leaves_loans_as_they_are_and_binds_new_ones(town: Town) -> None:
+    facts = "SELECT terms FROM loans.loan WHERE contract = 'L1'"
+    before = town.ask(facts)
+    town.close(date(2017, 1, 9))
+    tight = ruled(生效日期="2017-01-10", **{"余额上限(元)": "10000", "期限上限(月)": "6", "利率上限(%)": "3"})
+    town.take("policies", tight)
+    town.take("extensions", extension("L1", "X1", 签订日期="2017-01-10"))
+    late = {"放款日期": "2017-01-10", "到期日期": "2018-01-10"}
+    town.refuses("loans", [lent("C2", 2, **late)], (2, "整行", "", "期限：2017-01-10 至 2018-01-10，要求不超过 6 个月"))
+    town.take("loans", lent("C3", 3))
+    assert town.ask(facts) == before
+    assert town.send("loans", lent("L1", 1), lent("C3", 3)).fresh == 0
+    town.close(date(2017, 3, 21))
+    assert town.broken() == []
+
+
+def test_what_a_household_borrows_beyond_the_caps_is_neither_subsidised_nor_covered(town: Town) -> None:
+    town.take("policies", ruled(**{"余额上限(元)": "100000", "贴息本金上限(元)": "50000", "风险补偿本金上限(元)": "50000"}))
+    rows = [lent("C2", 2, "80000"), lent("C3", 3), lent("C4", 3, "30000")]
+    beyond = "超出部分另立不贴息的借据"
+    town.refuses("loans", rows, (2, "整行", "", beyond), (4, "整行", "", beyond))
+    plain = {"贴息": "否", "风险补偿": "否", "到期日期": "2017-01-04"}
+    town.take("loans", lent("C3", 3, 到期日期="2017-01-04"), lent("C4", 3, "30000", **plain))
+    town.refuses("loans", [lent("C4", 3, "30000", **{**plain, "风险补偿": "是"})], (2, "整行", "", "已被另一笔贷款使用"))
+    town.take("extensions", extension("C4", "X4", 新到期日="2017-01-06"))
+    liability = "SELECT coalesce(sum(CASE side WHEN 'D' THEN fen ELSE -fen END), 0) FROM ledger.posting WHERE account = '9101'"
+    town.close(date(2017, 1, 1))
+    assert town.ask(liability) == [(sum((4_900_000, 5_000_000, 4_000_000, 4_000_000, 5_000_000)) * 7 // 10,)]
+    charged = (
+        "SELECT contract, sum(whole_fen), sum(gov_fen) FROM loans.charge c JOIN loans.loan l "
+        "ON (l.book_id, l.id) = (c.book_id, c.loan_id) WHERE known_to_seq IS NULL AND c.kind = 'contract' "
+        "AND contract IN ('C3', 'C4') GROUP BY 1 ORDER BY 1"
+    )
+    town.close(date(2017, 4, 5))
+    # 50,000 元 for 3 days at 4.35 %, and 30,000 for 5 days at the 4.75 % of its extension.
+    assert town.ask(charged) == [("C3", 1_813, 1_813), ("C4", 1_979, 0)]
+    town.refuses("claims", [step("C4", "D4", "申请", "2017-04-06", "甲")], (2, "整行", "", "借据 C4 不在风险补偿范围内"))
+    town.take("claims", step("C3", "D3", "申请", "2017-04-06", "甲"))
+    assert town.broken() == []
+
+
+def test_monitored_households_may_borrow_from_july_2020(server_url: str, cipher: Cipher, tmp_path: Path) -> None:
+    address = fresh_database(server_url, "monitored")
+    migrate(address)
+    engine = engine_as(address, APP_ROLE)
+    with unit_of_work(engine) as session:
+        city = open_city(session, date(2020, 8, 1))
+        open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    town = Town(engine, Desk(cipher, "t"), tmp_path)
+    town.take("fund-receipts", fund("CZ1", "100000", 日期="2020-08-01"))
+    town.take("households", home(1, 识别标准="监测", 识别日期="2020-06-01"), home(2, 识别标准="监测", 识别日期="2020-08-01"))
+    days = [
+        {"放款日期": day, "到期日期": "2021-06-01", "年利率(%)": "3.85"} for day in ("2020-06-30", "2020-07-01", "2020-07-31")
+    ]
+    row = (2, "整行", "", "识别标准：2020-06-30 尚无的标准，要求国家建档立卡标准或监测户")
+    town.refuses("loans", [lent("C1", 1, **days[0])], row)
+    town.refuses("loans", [lent("C2", 2, **days[2])], (2, "整行", "", "建档立卡：识别日期 2020-08-01，要求不晚于 2020-07-31"))
+    town.take("loans", lent("C1", 1, **days[1]))
+    town.take("loans", lent("C2", 2, **{**days[2], "放款日期": "2020-08-01"}))
+    engine.dispose()
+
+
+def test_a_loan_beyond_the_caps_stays_so_when_renewed_and_takes_no_room_in_caps_or_pool(town: Town) -> None:
+    caps = ("余额上限(元)", "贴息本金上限(元)", "风险补偿本金上限(元)")
+    town.take("policies", ruled(**dict(zip(caps, ("2000000", "50000", "50000"), strict=True))))
+    town.take("loans", lent("C2", 2, "30000", 贴息="否", 风险补偿="否"))
+    town.take("renewals", renewed("C2", "C3", "30000"))
+    kept = "SELECT covered, terms #>> '{rates,0,gov_ppb}' FROM loans.loan WHERE contract = 'C3'"
+    assert town.ask(kept) == [(False, "0")]
+    town.take("loans", lent("C4", 2))
+    town.take("loans", lent("C5", 3, "1500000", 贴息="否", 风险补偿="否"))
+    town.refuses("loans", [lent("C6", 2, "1")], (2, "整行", "", "超出部分另立不贴息的借据"))
+    assert town.broken() == []
+
+
 # --- all kinds, once ---------------------------------------------------------------------------------------------------
 
 
@@ -845,7 +965,10 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("loans", *[lent(f"C{number}", number, 到期日期="2017-01-04") for number in (2, 3, 4)], suffix=".xlsx")
     firm = lent("E1", 0, "200000", 产品="FMSC", 证件号码=company(), 建档立卡号="")
     town.take("loans", lent("C5", 10, "10000"), roof("G5", 11), firm)
+    town.take("policies", ruled(**{"余额上限(元)": "60000"}))
+    town.take("match-lists", watched(12))
     town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
+    town.take("dunnings", dunned("C6", "CS1"))
     town.take("drawings", part("C6", "Q1", "500"))
     town.take("applications", asked("C7", 12, "Q7", "1000", 续贷原借据号="C6"))
     town.refuses("renewals", [renewed("C6", "C7", "1000")], (2, "整行", "", "审批：待审批"))
@@ -907,7 +1030,11 @@ STEPS = (
     "SELECT contract, kind, value_date, actor, body - 'borrower' FROM loans.application_event e WHERE kind <> 'undone' AND NOT EXISTS "
     "(SELECT FROM loans.application_event u WHERE u.body ->> 'of' = e.reference) ORDER BY seq"
 )
+STANDS = "loans.policy p WHERE withdraws IS NULL AND NOT EXISTS (SELECT FROM loans.policy w WHERE w.withdraws = p.id)"
 UNDONE: dict[str, tuple[dict[str, object], str]] = {
+    "policies": (ruled(), f"SELECT county, parameters FROM {STANDS}"),
+    "match-lists": (watched(1), "SELECT count(*) FROM loans.listed"),
+    "dunnings": (dunned("L1", "CS1"), "SELECT count(*) FROM loans.dunning"),
     "households": (home(70), "SELECT count(*) FROM registry.household"),
     "loans": (lent("C1", 2), PRINCIPAL),
     "repayments": (paid("L1", "S1", "2000"), PRINCIPAL),

@@ -23,6 +23,7 @@ from ledger.periods import close_month
 from ledger.posting import post, take_sequence
 from ledger.queries import trial_balance
 from loans import disbursement, servicing
+from loans.applications.application import Application
 from loans.booking import book_events
 from loans.contract import Contract, terms_to_json
 from loans.errors import (
@@ -363,7 +364,7 @@ def test_a_dry_run_returns_the_entry_and_writes_nothing(session: Session, city: 
 def test_a_running_loan_is_taken_over_with_its_arrears(session: Session, city: dict[str, Book]) -> None:
     lb = city["LB"]
     close_nights(session, FIRST_DAY, date(2017, 6, 30))
-    application = disbursement.Application(
+    application = Application(
         book=lb, contract="OLD1", product="XEXD", household=None, borrower="B9", fen=5_000_000, rate_ppb=RATE,
         drawn_on=date(2016, 9, 1), maturity=date(2017, 9, 1),
     )  # fmt: skip
@@ -434,8 +435,8 @@ def lending(session: Session, city: dict[str, Book], cipher: Cipher) -> dict[str
     return city
 
 
-def application(book: Book, contract: str, home: str, fen: int = 3_000_000) -> disbursement.Application:
-    return disbursement.Application(
+def application(book: Book, contract: str, home: str, fen: int = 3_000_000) -> Application:
+    return Application(
         book=book, contract=contract, product="XEXD", household=home, borrower="B000001", fen=fen, rate_ppb=RATE,
         drawn_on=FIRST_DAY, maturity=date(2018, 1, 1),
     )  # fmt: skip
@@ -459,7 +460,7 @@ def test_the_cap_holds_over_all_borrowers_of_a_household(session: Session, lendi
 def test_only_households_of_the_national_register_may_borrow(session: Session, lending: dict[str, Book]) -> None:
     lb = lending["LB"]
     for home, reason in (
-        ("003", "识别标准：.*，要求国家建档立卡标准"),
+        ("003", "识别标准：.*，要求国家建档立卡标准或监测户"),
         ("004", "识别日期 2017-06-01，要求不晚于 2017-01-01"),
         ("999", "不在建档立卡系统中"),
     ):

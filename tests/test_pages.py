@@ -33,8 +33,9 @@ from ledger.db import APP_ROLE, engine_as, unit_of_work
 from ledger.journal import BookCode, Dimensions, JournalEntry
 from ledger.money import yuan
 from ledger.posting import post
+from loans.applications.application import Application
 from loans.contract import Contract
-from loans.disbursement import Application, disburse
+from loans.disbursement import disburse
 from loans.events import Repaid
 from loans.servicing import repay, reverse
 from registry.cipher import Cipher

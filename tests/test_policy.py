@@ -12,7 +12,8 @@ from sqlalchemy.orm import Session
 from app.cli_policy import TITLES
 from ledger.books import Book
 from ledger.calendar import DAY, add_months
-from loans import disbursement
+from loans import admission, disbursement
+from loans.applications.application import Application
 from loans.errors import NotEligible
 from loans.policy.eligibility import Facts, Finding, check
 from loans.policy.parameters import PARAMETERS, Limit, PolicyRow, nationwide, policy_on
@@ -41,7 +42,7 @@ def failed(**changes: object) -> list[str]:
 def test_a_good_application_passes_every_rule() -> None:
     findings = national()
     assert [f.rule for f in findings] == [
-        "建档立卡", "识别标准", "余额上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
+        "建档立卡", "识别标准", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
     ]  # fmt: skip
     assert all(f.ok for f in findings)
 
@@ -53,6 +54,8 @@ def test_a_good_application_passes_every_rule() -> None:
         ({}, {"enrolment": replace(GOOD.enrolment, registered_on=DAY_2022 + DAY)}, "建档立卡"),  # type: ignore[type-var]
         ({}, {"enrolment": replace(GOOD.enrolment, eligible=False)}, "识别标准"),  # type: ignore[type-var]
         ({"fen": 3_000_000, "held_fen": 2_000_000}, {"fen": 3_000_000, "held_fen": 2_000_001}, "余额上限"),
+        ({"held_subsidised_fen": 1, "subsidised": False}, {"held_subsidised_fen": 1}, "贴息本金上限"),
+        ({"held_covered_fen": 1, "covered": False}, {"held_covered_fen": 1}, "风险补偿本金上限"),
         ({"maturity": date(2025, 3, 1)}, {"maturity": date(2025, 3, 2)}, "期限"),
         ({"rate_ppb": 37_000_000}, {"rate_ppb": 37_000_001}, "年利率"),
         ({"born_on": date(2004, 3, 1)}, {"born_on": date(2004, 3, 2)}, "最低年龄"),
@@ -68,7 +71,7 @@ def test_each_rule_holds_up_to_its_limit_and_not_beyond(near: dict[str, object],
 
 def test_all_rules_are_evaluated_and_an_unknown_birthday_is_no_pass() -> None:
     assert failed(enrolment=None, fen=5_000_001, maturity=date(2026, 1, 1), rate_ppb=90_000_000, born_on=None, purpose="理财") == [
-        "建档立卡", "余额上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
+        "建档立卡", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
     ]  # fmt: skip
 
 
@@ -153,8 +156,8 @@ def test_a_resident_id_tells_the_birthday_and_a_credit_code_none() -> None:
     assert birth_date("91370000000000000X") is None
 
 
-def application(book: Book, **changes: object) -> disbursement.Application:
-    made = disbursement.Application(
+def application(book: Book, **changes: object) -> Application:
+    made = Application(
         book=book, contract="A1", product="XEXD", household="999", borrower="B000001", fen=5_000_001, rate_ppb=43_500_000,
         drawn_on=FIRST_DAY, maturity=add_months(FIRST_DAY, 37), purpose="建房",
     )  # fmt: skip
@@ -169,7 +172,7 @@ def test_disbursement_refuses_with_every_rule_that_fails_and_explains_those_that
         disbursement.disburse(session, [one], "t")
     assert [reason.split("：")[0] for reason in refusal.value.reasons] == ["建档立卡", "余额上限", "期限", "用途"]
     assert str(refusal.value).startswith("借据 A1（户 999）不符合贷款条件：建档立卡：不在建档立卡系统中，要求不晚于 2017-01-01")
-    (findings,) = disbursement.explain(session, [one])
+    (findings,) = admission.explain(session, [one])
     assert [f.rule for f in findings if f.ok] == ["年利率"]
 
 

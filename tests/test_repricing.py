@@ -11,8 +11,9 @@ from test_replay_laws import begin_on, close, failing
 from ledger.books import Book
 from ledger.calendar import DAY, add_months
 from loans import repricing, servicing
+from loans.applications.application import Application
 from loans.contract import Contract
-from loans.disbursement import Application, disburse, take_over
+from loans.disbursement import disburse, take_over
 from loans.errors import BadTerms, EventRefused, NoReferenceRate
 from loans.events import RateSet, Repaid, TakenOver
 from loans.queries import events_of, horizon_now, lives

@@ -9,6 +9,7 @@ from itertools import pairwise
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from test_replay_laws import begin_on, close, failing
 
@@ -19,8 +20,9 @@ from ledger.journal import BookCode
 from ledger.money import round_half_up
 from ledger.queries import balance, turnovers
 from loans import servicing
+from loans.applications.application import Application
 from loans.contract import Contract
-from loans.disbursement import Application, disburse
+from loans.disbursement import disburse
 from loans.errors import BadPeriod, BadScheme, EventRefused, SubsidyBatchRefused
 from loans.events import Repaid, SubsidyRefused, in_effect
 from loans.life import Life
@@ -32,6 +34,10 @@ from loans.subsidy.periods import period_named
 from loans.subsidy.queries import batches, steps
 from loans.subsidy.reconciliation import positions
 from loans.subsidy.schemes import Cadence, Mode, Scheme, Share, nationwide, scheme_on
+from loans.suspicions.deciding import decide
+from loans.suspicions.queries import open_hits
+from loans.suspicions.raising import raise_for
+from loans.suspicions.rules import REVIEW, Decision
 from loans.terms import StreamKind
 from registry import households, reference
 from registry.cipher import Cipher
@@ -491,6 +497,18 @@ def test_tiers_bear_a_batch_each_its_part(session: Session, bank: Bank) -> None:
 # --- objections ------------------------------------------------------------------------------------------------------
 
 
+def suspect(session: Session, loan: Contract) -> None:
+    """Put a loan's borrower on another department's list since the day of its drawing."""
+    session.execute(
+        text(
+            "INSERT INTO loans.listed (id_hmac, kind, since_date, id_sealed, id_masked, name, source, actor) "
+            "SELECT id_hmac, '财政供养', :day, id_sealed, id_masked, name, '人社局', 't' FROM registry.borrower "
+            "WHERE county = :county AND code = :code"
+        ),
+        {"day": loan.terms.drawn_on, "county": loan.county, "code": loan.borrower},
+    )
+
+
 def test_what_speaks_against_a_line_rejects_it_until_a_reviewer_says_why_not(session: Session, bank: Bank) -> None:
     bank.begin(E1_DRAWN)
     plain = bank.lend("C1", E1_DRAWN, E1_MATURITY)
@@ -506,9 +524,53 @@ def test_what_speaks_against_a_line_rejects_it_until_a_reviewer_says_why_not(ses
     close(session, E1_DRAWN, date(2017, 6, 20))
     one = bank.prepare("2017Q2", date(2017, 6, 21))
     assert asked(one) == {plain.id: 59_208}
-    assert one.rejected[twice.id].reason == "同一身份证号在城市商业银行（演示） X1同期享受贴息"
-    preparation.restore(session, one, [twice.id], "两笔合计未超过上限", date(2017, 6, 21), "乙")
+    assert one.rejected[twice.id].reason == "疑点：同一身份证号同期在两家银行贷款（未处理）"
+    (hit,) = open_hits(session, [twice.key])[twice.key]
+    assert hit.occasion == "subsidy batch HMRCB-2017Q2"
+    assert [row["contract"] for row in hit.facts["rows"]] == ["X1"]
+
+    def restore() -> None:
+        with session.begin_nested():
+            preparation.restore(session, one, [twice.id], "两笔合计未超过上限", date(2017, 6, 21), "乙")
+
+    with pytest.raises(SubsidyBatchRefused, match="借据 C2 的疑点：同一身份证号同期在两家银行贷款（未处理），排除后才能贴息"):
+        restore()
+    decide(session, hit, Decision.CLEARED, "同名同号，系两笔分别申请", "审")
+    restore()
     assert asked(bank.now(one)) == {plain.id: 59_208, twice.id: 59_208}
+
+
+def test_a_draft_asks_the_rules_of_suspicion_and_keeps_nothing_of_what_they_find(session: Session, bank: Bank) -> None:
+    bank.begin(E1_DRAWN)
+    listed, plain = bank.lend("C1", E1_DRAWN, E1_MATURITY), bank.lend("C2", E1_DRAWN, E1_MATURITY)
+    close(session, E1_DRAWN, date(2017, 6, 20))
+    suspect(session, listed)
+    made = preparation.draft(session, bank.fund, bank.book, Mode.TO_BANK, "2017Q2")
+    assert made.objections == {listed.key: ["疑点：借款人在比对名单中（未处理）"]}
+    assert {line.loan: bool(line.flags) for line in made.lines} == {listed.key: True, plain.key: False}
+    assert open_hits(session, [listed.key]) == {}
+
+
+def test_what_becomes_suspicious_after_the_review_stops_the_approval(session: Session, bank: Bank) -> None:
+    bank.begin(E1_DRAWN)
+    loan = bank.lend("C1", E1_DRAWN, E1_MATURITY)
+    close(session, E1_DRAWN, date(2017, 6, 20))
+    day = date(2017, 6, 21)
+    one = bank.prepare("2017Q2", day)
+    suspect(session, loan)
+    (hit,) = raise_for(session, [loan.key], REVIEW, day, "审")
+
+    def approve() -> None:
+        with session.begin_nested():
+            approval.approve(session, bank.now(one), day, "丙")
+
+    for found, word in ((None, "未处理"), (Decision.PENDING, "待查"), (Decision.CONFIRMED, "属实")):
+        if found:
+            decide(session, hit, found, "查", "审")
+        with pytest.raises(SubsidyBatchRefused, match=f"借据 C1 的疑点：借款人在比对名单中（{word}），排除后才能贴息"):
+            approve()
+    decide(session, hit, Decision.CLEARED, "重名", "审")
+    approve()
 
 
 def test_a_household_over_the_cap_and_one_out_of_the_register_are_objected_to(session: Session, bank: Bank) -> None:

@@ -185,4 +185,4 @@ def _require_amount(one: Claim, r: Record) -> None:
 
 def _claim(session: Session, contract: Contract, number: str) -> Claim | None:
     """Return the claim of this number in the pool that covers a loan's county and bank."""
-    return claim_numbered(session, pool_at(session, contract.county, contract.book.rsplit("-", 1)[-1]), number)
+    return claim_numbered(session, pool_at(session, contract.county, contract.bank), number)

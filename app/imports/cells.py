@@ -11,6 +11,7 @@ from typing import Any
 from app.imports.sheet import SheetRow, normal
 from ledger.errors import NotMoney
 from ledger.money import parse_yuan
+from loans.terms.rates import references
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, masked_id
 
@@ -213,6 +214,17 @@ def share_ppb_cell(raw: Any) -> int:
     return int(ppb)
 
 
+def rate_cap_cell(raw: Any) -> int | str:
+    """Return a highest rate: parts per billion of a rate in per cent, or the code of a reference rate by its code or name."""
+    named = {name: found.code for found in references().values() for name in (found.code, found.name)}
+    return named[text] if (text := normal(raw)) in named else percent_ppb_cell(raw)
+
+
+def words_cell(raw: Any) -> tuple[str, ...]:
+    """Return words that stand between 、 or commas."""
+    return tuple(word for word in re.split(r"[、,，\s]+", text_cell(raw)) if word)
+
+
 def spread_ppb_cell(raw: Any) -> int:
     """Return parts per billion of a spread in points of a per cent, such as -0.15."""
     value = number_cell(normal(raw).removesuffix("%") if isinstance(raw, str) else raw)
@@ -252,6 +264,23 @@ def any_id_cell(raw: Any) -> str:
     """Return a resident ID or a social credit code; only persons' IDs begin with six digits and a birthday."""
     text = text_cell(raw).upper()
     return _identity(raw, checked_id if re.match(r"[1-8]\d{5}(19|20)\d{2}", text) and not text.startswith("9") else checked_uscc)
+
+
+def account_cell(raw: Any) -> str:
+    """Return the digits of an account number, blanks and hyphens left out."""
+    digits = re.sub(r"[\s-]", "", text_cell(raw))
+    if not re.fullmatch(r"[0-9]{8,32}", digits):
+        raise CellRefused("账号应为 8 到 32 位数字")
+    return digits
+
+
+def phone_cell(raw: Any) -> str:
+    """Return the digits of a phone number: a mobile's eleven, or a line's with its area code."""
+    digits = re.sub(r"[\s()-]", "", text_cell(raw))
+    digits = re.sub(r"^(\+|00)?86(?=1)", "", digits)
+    if not re.fullmatch(r"1[3-9][0-9]{9}|0[0-9]{9,11}", digits):
+        raise CellRefused("电话应为 11 位手机号码，或带区号的固定电话")
+    return digits
 
 
 def one_of(choices: Mapping[str, Any]) -> Callable[[Any], Any]:

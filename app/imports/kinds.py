@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping
 
-from app.imports import applying, backing, lending, relending, subsidising
+from app.imports import applying, backing, lending, oversight, relending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
+    account_cell,
     any_id_cell,
     code_cell,
     date_cell,
@@ -15,11 +16,14 @@ from app.imports.cells import (
     one_of,
     percent_ppb_cell,
     person_id_cell,
+    phone_cell,
+    rate_cap_cell,
     share_ppb_cell,
     signed_fen_cell,
     spread_ppb_cell,
     text_cell,
     whole_cell,
+    words_cell,
     zero_or_more_fen_cell,
 )
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
@@ -40,13 +44,15 @@ _REFERENCES = {name: reference.code for reference in references().values() for n
 _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
+_YES_NO = {"是": True, "否": False}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 _WANTED = (
     *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
     Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
     Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
     Column("参考利率", one_of(_REFERENCES), required=False), Column("加点(%)", spread_ppb_cell, required=False),
-    Column("重定价周期(月)", whole_cell, required=False),
+    Column("重定价周期(月)", whole_cell, required=False), Column("贴息", one_of(_YES_NO), required=False),
+    Column("风险补偿", one_of(_YES_NO), required=False),
 )  # fmt: skip
 
 _ALL = (
@@ -56,14 +62,30 @@ _ALL = (
         columns=(
             Column(COUNTY, text_cell), Column("建档立卡号", text_cell), Column("村", text_cell), Column("户主姓名", text_cell),
             Column("身份证号", person_id_cell), Column("人口", whole_cell),
-            Column("识别标准", one_of({"国家": "national", "市定": "city"})), Column("识别日期", date_cell),
+            Column("识别标准", one_of({"国家": "national", "市定": "city", "监测": "monitored"})), Column("识别日期", date_cell),
             Column("一卡通账号", text_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="policies", title="政策参数", unique=(COUNTY, BANK, "产品", "生效日期"),
+        apply=oversight.policies, undo=oversight.undo_policies,
+        columns=(
+            Column(COUNTY, text_cell), Column(BANK, text_cell, required=False), Column("产品", one_of(_PRODUCTS)),
+            Column("生效日期", date_cell), Column("文件", text_cell), Column("限建档立卡", one_of(_YES_NO), required=False),
+            Column("余额上限(元)", fen_cell, required=False), Column("贴息本金上限(元)", fen_cell, required=False),
+            Column("风险补偿本金上限(元)", fen_cell, required=False), Column("期限上限(月)", whole_cell, required=False),
+            Column("利率上限(%)", rate_cap_cell, required=False), Column("最低年龄", whole_cell, required=False),
+            Column("最高年龄", whole_cell, required=False), Column("禁止用途", words_cell, required=False),
+            Column("须审批", one_of(_YES_NO), required=False), Column("更正", one_of(_YES_NO), required=False),
         ),
     ),
     Importer(
         kind="loans", title="贷款发放", unique=(COUNTY, BANK, CONTRACT),
         apply=lending.loans, undo=lending.undo_loan_events,
-        columns=(*_WANTED, Column("首次放款(元)", fen_cell, required=False)),
+        columns=(
+            *_WANTED, Column("首次放款(元)", fen_cell, required=False), Column("收款人", text_cell, required=False),
+            Column("收款账号", account_cell, required=False), Column("联系电话", phone_cell, required=False),
+        ),
     ),
     Importer(
         kind="applications", title="贷款申请", unique=(COUNTY, BANK, "申请编号"),
@@ -126,7 +148,7 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("继承人", text_cell),
             Column("证件号码", person_id_cell), Column("建档立卡号", text_cell, required=False),
-            Column("继续贴息", one_of({"是": True, "否": False})),
+            Column("继续贴息", one_of(_YES_NO)),
         ),
     ),
     Importer(
@@ -135,6 +157,23 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
             Column("分类", one_of({found.label: found for found in RiskClass})), Column("理由", text_cell),
+        ),
+    ),
+    Importer(
+        kind="match-lists", title="比对名单", unique=("名单类型", "身份证号", "自日期"),
+        apply=oversight.match_lists, undo=oversight.undo_match_lists,
+        columns=(
+            Column("名单类型", text_cell), Column("身份证号", person_id_cell), Column("姓名", text_cell),
+            Column("自日期", date_cell), Column("至日期", date_cell, required=False), Column("来源", text_cell),
+        ),
+    ),
+    Importer(
+        kind="dunnings", title="催收记录", unique=(COUNTY, BANK, SERIAL),
+        apply=oversight.dunnings, undo=oversight.undo_dunnings,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
+            Column("方式", one_of({way: way for way in ("上门", "电话", "短信", "书面", "公告", "诉讼")})),
+            Column("结果", text_cell),
         ),
     ),
     Importer(

@@ -24,6 +24,8 @@ from loans.contract import Contract
 from loans.errors import BadTerms, EventRefused, UnknownLoan
 from loans.events import CostAdvanced, Disbursed, Inherited, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
 from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
+from loans.suspicions.contacts import contact_of
+from loans.suspicions.dunnings import dunned
 from loans.terms import Cycle, Floating, Reset
 from loans.terms.rates import months_of
 from registry.identity import birth_date
@@ -77,6 +79,8 @@ def loans_wanted(session: Session, desk: Desk, records: Sequence[Record]) -> lis
                 book=book, contract=r[CONTRACT], product=r["产品"], household=r["建档立卡号"], borrower=who[r["证件号码"]].code,
                 fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=r["放款日期"], maturity=r["到期日期"], purpose=r["用途"] or "",
                 first_fen=r.values.get("首次放款(元)"), renews=r.values.get("续贷原借据号"), floating=_floating(r),
+                subsidised=r["贴息"] is not False, covered=r["风险补偿"] is not False,
+                contact=contact_of(desk.cipher, *(r.values.get(name) for name in ("收款人", "收款账号", "联系电话"))),
                 born_on=birth_date(r["证件号码"]),
             ))
             for r, book in rows
@@ -256,6 +260,8 @@ def _require_nothing_on(session: Session, contract: Contract, begun: LoanEvent) 
     meters = solar.stations.on_loans(session, [contract.key])
     if meters:
         raise ImportRefused(f"借据 {contract.contract} 已有电站 {meters[contract.key]}，请先撤销电站")
+    if dunned(session, contract.key):
+        raise ImportRefused(f"借据 {contract.contract} 已有催收记录，请先撤销催收记录")
     if guarantees.queries.claimed(session, *contract.key):
         raise ImportRefused(f"借据 {contract.contract} 已申请代偿，不能撤销")
     if in_effect(events_of(session, [contract.key])[contract.key]) != [begun]:

@@ -7,12 +7,13 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date_from
+from loans.admission import explain, refuse_failed
 from loans.applications.application import Application, facts_of
 from loans.applications.queries import drawn, hold, states_of
 from loans.applications.record import not_taken, write
 from loans.applications.state import ApplicationState, Step, StepKind
 from loans.booking import Booked
-from loans.disbursement import explain, previews, refuse_failed, require_sound
+from loans.disbursement import previews, require_sound
 from loans.errors import ApplicationRefused, DuplicateContract
 from loans.policy.eligibility import Finding
 

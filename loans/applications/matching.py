@@ -50,6 +50,8 @@ def _facts(application: Application) -> Iterator[tuple[str, object, str]]:
     yield "年利率", application.rate_ppb, percent(application.rate_ppb)
     yield "利率方式", *_floats(application.floating)
     yield "到期日", application.maturity, str(application.maturity)
+    yield "贴息", application.subsidised, "是" if application.subsidised else "否"
+    yield "风险补偿", application.covered, "是" if application.covered else "否"
     yield "续贷原借据", application.renews, application.renews or "无"
 
 

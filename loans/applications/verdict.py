@@ -8,12 +8,13 @@ from sqlalchemy.orm import Session
 
 from ledger.books import Book
 from ledger.business_day import business_date_from
+from loans.admission import explain, refuse_failed
 from loans.applications.application import Application
 from loans.applications.filing import Considered
 from loans.applications.queries import drawn, hold, states_of
 from loans.applications.record import not_taken, write
 from loans.applications.state import ApplicationState, Standing, Step, StepKind
-from loans.disbursement import explain, previews, refuse_failed
+from loans.disbursement import previews
 from loans.errors import ApplicationRefused
 from loans.policy.eligibility import AGE, Finding
 

@@ -6,11 +6,11 @@ from datetime import date
 
 from ledger.calendar import add_months
 from ledger.money import percent, yuan
-from loans.policy.parameters import Policy
+from loans.policy.parameters import Limit, Policy
 from loans.terms.rates import months_of, references
 from registry.households import Enrolment
 
-EACH_DRAWING = frozenset(("建档立卡", "识别标准", "余额上限"))
+EACH_DRAWING = frozenset(("建档立卡", "识别标准", "余额上限", "贴息本金上限", "风险补偿本金上限"))
 """The rules that must hold again whenever a part is drawn; the others are of the contract."""
 AGE = frozenset(("最低年龄", "最高年龄"))
 """The rules that need a birthday, which only the file of an application or a loan brings."""
@@ -34,7 +34,10 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the rules look at; amounts in fen, the rate in ppb. `held_fen` is the household's balance before this loan."""
+    """What the rules look at; amounts in fen, the rate in ppb.
+
+    `held_fen` is the household's balance in the product before this loan, and how much of it is subsidised and covered.
+    """
 
     day: date
     maturity: date
@@ -44,6 +47,10 @@ class Facts:
     purpose: str
     enrolment: Enrolment | None
     born_on: date | None
+    subsidised: bool = True
+    covered: bool = True
+    held_subsidised_fen: int = 0
+    held_covered_fen: int = 0
 
 
 def check(facts: Facts, policy: Policy) -> list[Finding]:
@@ -74,7 +81,7 @@ def enrolled(day: date, home: Enrolment | None, policy: Policy) -> Iterator[Find
     )  # fmt: skip
     if home:
         yield Finding(
-            rule="识别标准", source=source, found=home.standard_name, limit="国家建档立卡标准", ok=home.eligible
+            rule="识别标准", source=source, found=home.standard_name, limit="国家建档立卡标准或监测户", ok=home.eligible
         )  # fmt: skip
 
 
@@ -84,11 +91,24 @@ def _amounts(facts: Facts, policy: Policy) -> Iterator[Finding]:
             rule="余额上限", source=cap.source, found=f"余额 {yuan(facts.held_fen)} 元，本次 {yuan(facts.fen)} 元",
             limit=f"合计不超过 {yuan(cap.value)} 元", ok=facts.held_fen + facts.fen <= cap.value,
         )  # fmt: skip
+    if cap := policy.subsidised_cap_fen:
+        yield _part("贴息", cap, facts.fen if facts.subsidised else 0, facts.held_subsidised_fen)
+    if cap := policy.covered_cap_fen:
+        yield _part("风险补偿", cap, facts.fen if facts.covered else 0, facts.held_covered_fen)
     if months := policy.max_months:
         yield Finding(
             rule="期限", source=months.source, found=f"{facts.day} 至 {facts.maturity}", limit=f"不超过 {months.value} 个月",
             ok=facts.maturity <= add_months(facts.day, months.value),
         )  # fmt: skip
+
+
+def _part(what: str, cap: Limit[int], fen: int, held_fen: int) -> Finding:
+    """Hold what is subsidised or covered to its cap: what a household borrows beyond it stands in a loan of its own."""
+    return Finding(
+        rule=f"{what}本金上限", source=cap.source,
+        found=f"已{what}余额 {yuan(held_fen)} 元，本次 {yuan(fen)} 元" if fen else f"本笔不{what}",
+        limit=f"合计不超过 {yuan(cap.value)} 元，超出部分另立不{what}的借据", ok=not fen or held_fen + fen <= cap.value,
+    )  # fmt: skip
 
 
 def _rate(facts: Facts, policy: Policy) -> Iterator[Finding]:

@@ -26,6 +26,8 @@ class PolicyRow:
     assumed: bool = False
     registered: bool | None = None  # only a household of the national register
     cap_fen: int | None = None  # a household's balance in the product, or an enterprise's loan
+    subsidised_cap_fen: int | None = None  # of that balance, what may be subsidised (贴息)
+    covered_cap_fen: int | None = None  # of that balance, what the compensation pool may cover (风险补偿)
     max_months: int | None = None
     max_rate: int | str | None = None  # ppb, or the code of a reference rate
     min_age: int | None = None
@@ -40,6 +42,11 @@ class PolicyRow:
     def covers(self, product: str, county: str, bank: str | None, day: date) -> bool:
         """Tell whether it speaks of a loan of this product, made there on that day."""
         return self.product == product and self.valid_from <= day and self.county in (None, county) and self.bank in (None, bank)
+
+    @property
+    def name(self) -> str:
+        """Its place, product and first day."""
+        return " ".join(part for part in (self.county, self.bank, self.product, f"{self.valid_from} 起") if part)
 
     @property
     def rank(self) -> tuple[bool, bool, date]:
@@ -61,6 +68,8 @@ class Policy:
 
     registered: Limit[bool] | None
     cap_fen: Limit[int] | None
+    subsidised_cap_fen: Limit[int] | None
+    covered_cap_fen: Limit[int] | None
     max_months: Limit[int] | None
     max_rate: Limit[int | str] | None
     min_age: Limit[int] | None

@@ -10,7 +10,7 @@ from loans.errors import SubsidyBatchRefused
 from loans.queries import contracts
 from loans.subsidy import entries
 from loans.subsidy.batch import Batch, Line, Stage, by_product
-from loans.subsidy.preparation import still_owed
+from loans.subsidy.preparation import require_unsuspected, still_owed
 from loans.subsidy.queries import batches, prepaid
 from loans.subsidy.schemes import Mode
 from loans.subsidy.stepping import borne, fund_of, held, post, record
@@ -20,8 +20,8 @@ def approve(session: Session, one: Batch, day: date, actor: str) -> None:
     """Approve a batch (批准): the accepted lines become payable, out of money paid in advance as far as it goes.
 
     Raises:
-        SubsidyBatchRefused: who prepared it approves it, it is past its review, nothing is accepted, or for a loan something
-            else is owed by now.
+        SubsidyBatchRefused: who prepared it approves it, it is past its review, nothing is accepted, for a loan something else
+            is owed by now, or a suspicion about one is not cleared.
         FutureDate: the day has not come (so for every step of a batch).
     """
     one = held(session, one, day, actor)
@@ -32,6 +32,7 @@ def approve(session: Session, one: Batch, day: date, actor: str) -> None:
     if not one.accepted:
         raise SubsidyBatchRefused(one.number, "没有可批准的明细")
     _require_same_debt(session, one)
+    require_unsuspected(session, one, [line.loan for line in one.payable])
     ahead = prepaid(session, one.book.id, one.loan_book.bank or "") if one.mode is Mode.PREPAID else 0
     drawn = min(max(0, ahead), one.payable_fen)
     reference = record(session, one.book, one.number, "approved", day, {"drawn_fen": drawn}, actor)

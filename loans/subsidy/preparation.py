@@ -8,7 +8,7 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ledger.books import Book
-from ledger.business_day import business_date_from
+from ledger.business_day import business_date, business_date_from
 from ledger.calendar import DAY
 from ledger.posting import take_sequence
 from loans.errors import SubsidyBatchRefused
@@ -23,6 +23,8 @@ from loans.subsidy.schemes import Cadence, Mode
 from loans.subsidy.stepping import held, hold, record, require_person
 from loans.subsidy.tables import batch as batch_table
 from loans.subsidy.tables import line as line_table
+from loans.suspicions.queries import open_hits
+from loans.suspicions.raising import raise_for
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,32 +39,16 @@ class Draft:
 
 
 def draft(session: Session, book: Book, loan_book: Book, mode: Mode, label: str) -> Draft:
-    """Return what a bank's batch of a period would ask as things stand (试算); nothing is written.
+    """Return what a bank's batch of a period would ask as things stand (试算); nothing is written, no suspicion either.
 
     Raises:
         BadPeriod: no period of the county's schemes is called so.
         SubsidyBatchRefused: the county has no such scheme, the period is not settled yet, or nothing is owed.
     """
-    name = f"{loan_book.bank}-{label}" + ("-A" if mode is Mode.HOUSEHOLD_FIRST else "")
-    cadence = Cadence.QUARTER if "Q" in label else Cadence.MONTH if "-" in label else Cadence.YEAR
-    mine = [one for one in schemes(session) if one.county in (None, book.county) and (one.mode, one.cadence) == (mode, cadence)]
-    if not mine:
-        raise SubsidyBatchRefused(name, "本县没有按此方式和周期结算的贴息办法")
-    newest = max(mine, key=lambda one: (one.county is not None, one.valid_from))
-    period = period_named(label, cadence, newest.year_begins)
-    if period.end - DAY > horizon_now(session).charged_through:
-        raise SubsidyBatchRefused(name, f"{period.end - DAY} 尚未结息")
-    earlier = batches(session, [loan_book.id])
-    asked = _asked(session, loan_book, period, (mode, cadence), earlier)
-    if not asked:
-        raise SubsidyBatchRefused(name, "没有应贴息的贷款")
-    number, count = name, 1
-    while any(one.number == number for one in earlier) or _is_taken(session, book, number):
-        count += 1
-        number = f"{name}-{count}"
-    found = objections(session, loan_book, {line.loan: one for line, one in asked if line.fen > 0}, period)
-    lines = tuple(replace(line, flags=(*line.flags, *found.get(line.loan, ()))) for line, _ in asked)
-    return Draft(number=number, period=period, tiers=newest.tiers, lines=lines, objections=found)
+    with session.begin_nested() as trial:
+        made = _drafted(session, book, loan_book, mode, label, business_date(session), SYSTEM)
+        trial.rollback()
+    return made
 
 
 def prepare(session: Session, book: Book, loan_book: Book, mode: Mode, label: str, day: date, actor: str) -> Batch:
@@ -79,7 +65,7 @@ def prepare(session: Session, book: Book, loan_book: Book, mode: Mode, label: st
     waiting = [one for one in batches(session, [loan_book.id]) if one.stage is Stage.PREPARED and one.mode is mode]
     if found := next((one for one in waiting if one.period.label == label), None):
         return found
-    made = draft(session, book, loan_book, mode, label)
+    made = _drafted(session, book, loan_book, mode, label, day, actor)
     require_person(made.number, actor)
     session.execute(
         insert(batch_table).values(
@@ -132,9 +118,11 @@ def restore(session: Session, one: Batch, loans: Collection[int], reason: str, d
     """Take rejected lines in again (恢复), with the reason why what spoke against them does not hold.
 
     Raises:
-        SubsidyBatchRefused: the batch is past its review, a loan is not rejected in it or for good, or there is no reason.
+        SubsidyBatchRefused: the batch is past its review, a loan is not rejected in it or for good, a suspicion about it is not
+            cleared, or there is no reason.
     """
     one = _in_review(session, one, loans, reason, day, actor)
+    require_unsuspected(session, one, [(one.loan_book.id, loan_id) for loan_id in loans])
     for loan_id in loans:
         verdict = one.rejected.get(loan_id)
         if verdict is None or verdict.final:
@@ -169,11 +157,47 @@ def numbered(session: Session, loan_book: Book, number: str) -> Batch:
     return found
 
 
+def require_unsuspected(session: Session, one: Batch, keys: Collection[Key]) -> None:
+    """Refuse to pay for loans about which a suspicion is confirmed, pending or not yet decided.
+
+    Raises:
+        SubsidyBatchRefused: there is such a one.
+    """
+    for found in open_hits(session, keys).values():
+        raise SubsidyBatchRefused(one.number, f"借据 {found[0].contract} 的{found[0].sentence}，排除后才能贴息")
+
+
 def still_owed(session: Session, one: Batch) -> dict[Key, int]:
     """Return what is owed now for the loans of a batch, beyond what other batches claim, in fen."""
     found = owed(session, one.loan_book.id, one.period, to_bank=one.to_bank)
     elsewhere = claimed(other for other in batches(session, [one.loan_book.id]) if other.number != one.number)
     return {line.loan: (found[line.loan].fen if line.loan in found else 0) - elsewhere[line.loan] for line in one.lines}
+
+
+def _drafted(session: Session, book: Book, loan_book: Book, mode: Mode, label: str, day: date, actor: str) -> Draft:
+    """Return what a batch asks, once the rules of suspicion have been asked about its loans."""
+    name = f"{loan_book.bank}-{label}" + ("-A" if mode is Mode.HOUSEHOLD_FIRST else "")
+    cadence = Cadence.QUARTER if "Q" in label else Cadence.MONTH if "-" in label else Cadence.YEAR
+    mine = [one for one in schemes(session) if one.county in (None, book.county) and (one.mode, one.cadence) == (mode, cadence)]
+    if not mine:
+        raise SubsidyBatchRefused(name, "本县没有按此方式和周期结算的贴息办法")
+    newest = max(mine, key=lambda one: (one.county is not None, one.valid_from))
+    period = period_named(label, cadence, newest.year_begins)
+    if period.end - DAY > horizon_now(session).charged_through:
+        raise SubsidyBatchRefused(name, f"{period.end - DAY} 尚未结息")
+    earlier = batches(session, [loan_book.id])
+    asked = _asked(session, loan_book, period, (mode, cadence), earlier)
+    if not asked:
+        raise SubsidyBatchRefused(name, "没有应贴息的贷款")
+    number, count = name, 1
+    while any(one.number == number for one in earlier) or _is_taken(session, book, number):
+        count += 1
+        number = f"{name}-{count}"
+    payable = {line.loan: one for line, one in asked if line.fen > 0}
+    raise_for(session, payable, f"subsidy batch {number}", day, actor)
+    found = objections(session, loan_book, payable, period)
+    lines = tuple(replace(line, flags=(*line.flags, *found.get(line.loan, ()))) for line, _ in asked)
+    return Draft(number=number, period=period, tiers=newest.tiers, lines=lines, objections=found)
 
 
 def _asked(

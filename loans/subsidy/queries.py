@@ -33,6 +33,8 @@ def schemes(session: Session) -> tuple[Scheme, ...]:
 
 def scheme_of(session: Session, contract: Contract) -> Scheme | None:
     """Return the scheme that a contract came under on its first day; None: nobody subsidises it."""
+    if not contract.terms.subsidised:
+        return None
     return scheme_on(schemes(session), contract.product, contract.county, contract.terms.drawn_on)
 
 

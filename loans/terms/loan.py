@@ -173,6 +173,11 @@ class LoanTerms:
                 raise BadTerms(detail)
 
     @property
+    def subsidised(self) -> bool:
+        """Whether government pays a part of the contract interest at any time."""
+        return any(step.gov_ppb for step in self.rates)
+
+    @property
     def principal_cycle(self) -> Cycle | None:
         """The cycle of principal: its own, or that of interest."""
         return self.principal or self.interest
