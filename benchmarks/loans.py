@@ -44,9 +44,10 @@ def main() -> int:
     figures["pace_ns"] = round(min(_pace() for _ in range(5)), 2)
     figures["schedules_per_s"] = round(max(_rate(_schedules, 300) for _ in range(rounds)))
     figures["replays_per_s"] = round(max(_rate(_replays, 300) for _ in range(rounds)))
-    seconds = min(_seconds(_sunny_decade) for _ in range(rounds + 1))
+    sunny, late = _sunny_decade(), _late_decade()
+    seconds = min(_seconds(sunny) for _ in range(2 * rounds + 1))
     figures["replay_2400_events_ms"] = round(seconds * 1e3, 1)
-    figures["replay_2400_events_overdue_ms"] = round(min(_seconds(_late_decade) for _ in range(rounds + 1)) * 1e3, 1)
+    figures["replay_2400_events_overdue_ms"] = round(min(_seconds(late) for _ in range(2 * rounds + 1)) * 1e3, 1)
     figures["replay_2400_events_paces"] = round(seconds * 1e9 / figures["pace_ns"])
     figures |= _compare(100_000 if asked.quick else 1_000_000)
     if asked.json:
@@ -114,31 +115,35 @@ def _replays(number: int) -> None:
     assert not replay(terms, events, CLOSED).refusals
 
 
-def _sunny_decade() -> None:
-    """A rooftop's loan: a share of the sun's income comes in 2,399 times, and pays ahead."""
+def _sunny_decade() -> Callable[[], None]:
+    """Return the replay of a rooftop's loan: a share of the sun's income comes in 2,399 times, and pays ahead."""
     drawn, maturity = DRAWN, add_months(DRAWN, 120)
     terms = LoanTerms(
         product="GFNH", principal_fen=40_000_000, drawn_on=drawn, maturity=maturity, method=Method.EQUAL_PRINCIPAL,
         rates=(RateStep(drawn, 49_000_000, 49_000_000), RateStep(add_months(drawn, 36), 49_000_000, 24_500_000)),
         graces=(Grace(GraceKind.PRINCIPAL_DEFERRED, drawn, add_months(drawn, 24)),),
     )  # fmt: skip
-    _decade(terms, 10_000, Prepayment.AHEAD)
+    return _decade(terms, 10_000, Prepayment.AHEAD)
 
 
-def _late_decade() -> None:
-    """A loan overdue since its first year, on which little comes in 2,399 times."""
+def _late_decade() -> Callable[[], None]:
+    """Return the replay of a loan overdue since its first year, on which little comes in 2,399 times."""
     terms = LoanTerms(
         product="XEXD", principal_fen=500_000_000, drawn_on=DRAWN, maturity=add_months(DRAWN, 12), method=Method.BULLET,
         rates=(RateStep(DRAWN, 47_500_000),),
     )  # fmt: skip
-    _decade(terms, 500, Prepayment.SHORTER)
+    return _decade(terms, 500, Prepayment.SHORTER)
 
 
-def _decade(terms: LoanTerms, fen: int, how: Prepayment) -> None:
+def _decade(terms: LoanTerms, fen: int, how: Prepayment) -> Callable[[], None]:
     events: list[LoanEvent] = [Disbursed(reference="d", value_date=DRAWN, fen=int(terms.principal_fen))]
     events += [Repaid(reference=f"{n}", value_date=DRAWN + (n + 1) * DAY, fen=fen + n, prepays=how) for n in range(2_399)]
     end = DRAWN + 2_500 * DAY
-    assert len(events) == 2_400 and not replay(terms, events, Horizon(end, end)).refusals
+
+    def work() -> None:
+        assert len(events) == 2_400 and not replay(terms, events, Horizon(end, end)).refusals
+
+    return work
 
 
 # --- PostgreSQL against Python -----------------------------------------------------------------------------------------

@@ -10,9 +10,9 @@ def allocate(payment_fen: int, owed: Mapping[Component, int], order: Sequence[Co
 
     Components are settled in `order`; within one, the oldest due first (`loans.debt`; domain.md 8, 民法典 561).
     """
-    left, settled = payment_fen, {}
+    left, settled = payment_fen, dict.fromkeys(order, 0)
     for component in order:
-        part = min(left, owed[component])
-        settled[component] = part
-        left -= part
+        if left and (due := owed[component]):
+            settled[component] = part = min(left, due)
+            left -= part
     return settled, left

@@ -13,6 +13,9 @@ from loans.life import Charge
 from loans.movements import State, Unpaid
 from loans.terms import Component, StreamKind
 
+COST, PENALTY, COMPOUND, INTEREST, PRINCIPAL = Component
+"""Looked up once: a member read from its class costs as much as the arithmetic around it."""
+
 
 class _Charges:
     """The charges of one kind, oldest first, and how far they are paid and aged."""
@@ -43,7 +46,8 @@ class _Charges:
         """Pay so much, which is not more than what is unpaid, the oldest first."""
         self.unpaid_fen -= fen
         while fen:
-            part = min(fen, self._left(self.first))
+            left = self._left(self.first)
+            part = min(left, fen)
             self.paid[self.first] += part
             if self.first < self.aged:
                 self.aged_fen -= part
@@ -54,7 +58,7 @@ class _Charges:
         return self.made[self.first].due if self.first < len(self.made) else None
 
     def settled(self) -> list[Charge]:
-        return [made._replace(paid_fen=paid) if paid else made for made, paid in zip(self.made, self.paid, strict=True)]
+        return [Charge(*made[:8], paid, made.state) if paid else made for made, paid in zip(self.made, self.paid, strict=True)]
 
     def _left(self, index: int) -> int:
         made = self.made[index]
@@ -73,16 +77,9 @@ class Debt:
         self.cost_fen = 0
         self.aged = date.min  # the last day whose close has passed over the debt
         self._contract, self._penalty, self._compound = _Charges(), _Charges(), _Charges()
-        self._charges = {
-            StreamKind.CONTRACT: self._contract,
-            StreamKind.PENALTY: self._penalty,
-            StreamKind.COMPOUND: self._compound,
-        }
-        self._settled_by = {
-            Component.INTEREST: self._contract,
-            Component.PENALTY: self._penalty,
-            Component.COMPOUND: self._compound,
-        }
+        self._kinds = self._contract, self._penalty, self._compound
+        self._charges = dict(zip(StreamKind, self._kinds, strict=True))
+        self._settled_by = {INTEREST: self._contract, PENALTY: self._penalty, COMPOUND: self._compound}
         self._order: list[tuple[StreamKind, int]] = []  # in which charges were made
         self._plan: list[Instalment] = []
         self._paid: list[int] = []
@@ -90,6 +87,7 @@ class Debt:
         self._front = 0  # the first instalment that is not settled
         self._undue = self._overdue = 0
         self._falling: dict[date, list[Instalment]] = {}
+        self._capitalises = False
 
     # --- what is owed --------------------------------------------------------------------------------------------
 
@@ -124,14 +122,18 @@ class Debt:
         """Return the oldest due date that has aged unpaid."""
         if not (self._overdue or self._contract.aged_fen or self._penalty.aged_fen or self._compound.aged_fen):
             return None
-        dates = [mine.made[mine.first].due for mine in self._charges.values() if mine.aged_fen]
+        dates = [mine.made[mine.first].due for mine in self._kinds if mine.aged_fen]
         if self._overdue:
             dates.append(next(self._plan[i].due for i in range(self._front, len(self._plan)) if self._late[i] and self._left(i)))
         return min(dates) if dates else None
 
     def in_arrears(self, day: date) -> bool:
         """Tell whether anything that was due by a day is unpaid."""
-        return bool(self._overdue) or any((due := mine.oldest()) is not None and due <= day for mine in self._charges.values())
+        return bool(self._overdue) or any((due := mine.oldest()) is not None and due <= day for mine in self._kinds)
+
+    def unpaid_interest_fen(self) -> int:
+        """Return the borrower's charged and unpaid contract interest."""
+        return self._contract.unpaid_fen
 
     def unpaid(self) -> Unpaid:
         """Return the borrower's charged and unpaid interest."""
@@ -162,9 +164,13 @@ class Debt:
 
     def owed(self, day: date) -> dict[Component, int]:
         """Return how much of every component a payment of a day can settle: every charge, principal due by that day."""
-        found = {component: mine.unpaid_fen for component, mine in self._settled_by.items()}
-        found[Component.COST], found[Component.PRINCIPAL] = self.cost_fen, self._due_fen(day)
-        return found
+        return {
+            COST: self.cost_fen,
+            PENALTY: self._penalty.unpaid_fen,
+            COMPOUND: self._compound.unpaid_fen,
+            INTEREST: self._contract.unpaid_fen,
+            PRINCIPAL: self._due_fen(day),
+        }
 
     def _due_fen(self, day: date) -> int:
         """Return principal that is overdue or due by a day."""
@@ -189,6 +195,7 @@ class Debt:
             self._falling.setdefault(line.due, []).append(line)
         self._overdue = sum(line.left for line in instalments if line.overdue)
         self._undue = sum(line.left for line in instalments if not line.overdue)
+        self._capitalises = any(line.instalment.fen < 0 for line in instalments)
         self._advance()
 
     def charge(self, charge: Charge) -> None:
@@ -205,8 +212,10 @@ class Debt:
     def age(self, day: date) -> tuple[int, bool]:
         """Let the close of a day pass: return the principal that becomes overdue with it, and whether any interest does."""
         self.aged = day
-        bearing = [mine.age(day) for mine in self._charges.values() if mine.aged < len(mine.made)]
-        fallen = 0
+        fallen, bears = 0, False
+        for mine in self._kinds:
+            if mine.aged < len(mine.made) and mine.age(day):
+                bears = True
         for index in range(self._front, len(self._plan)):
             if self._plan[index].due > day:
                 break
@@ -215,11 +224,13 @@ class Debt:
                 fallen += self._left(index)
         self._undue -= fallen
         self._overdue += fallen
-        return fallen, any(bearing)
+        return fallen, bears
 
     def capitalising(self, day: date) -> list[int]:
         """Return the indexes of instalments up to a day by which unpaid interest becomes principal, and has not yet."""
-        found = []
+        found: list[int] = []
+        if not self._capitalises:
+            return found
         for index in range(self._front, len(self._plan)):
             if self._plan[index].due > day:
                 break
@@ -249,10 +260,10 @@ class Debt:
 
     def pay(self, component: Component, fen: int) -> int:
         """Settle so much of a component, which is owed, the oldest first; return how much of it was overdue principal."""
-        if component is Component.COST:
+        if component is COST:
             self.cost_fen -= fen
             return 0
-        if component is not Component.PRINCIPAL:
+        if component is not PRINCIPAL:
             self._settled_by[component].pay(fen)
             return 0
         before = self._overdue
@@ -278,7 +289,7 @@ class Debt:
         """Write everything off: nothing is owed any more in the accounts."""
         self._prepay_all()
         self._late = [False] * len(self._plan)
-        for mine in self._charges.values():
+        for mine in self._kinds:
             mine.pay(mine.unpaid_fen)
 
     def _prepay_all(self) -> int:
@@ -290,9 +301,10 @@ class Debt:
 
     def _pay_principal(self, index: int, fen: int) -> int:
         """Pay up to so much of an instalment; return what was paid."""
-        part = min(fen, self._left(index))
-        if part <= 0:
+        left = self._left(index)
+        if left <= 0:
             return 0
+        part = min(left, fen)
         self._paid[index] += part
         if self._late[index]:
             self._overdue -= part

@@ -11,6 +11,7 @@ from ledger.money import PPB, split_in_two, yuan
 from loans import movements as moved
 from loans.allocation import allocate
 from loans.classification import Judgement, best_class
+from loans.debt import COMPOUND, COST, INTEREST, PENALTY, PRINCIPAL
 from loans.errors import BadTerms
 from loans.events import (
     CostAdvanced,
@@ -20,7 +21,6 @@ from loans.events import (
     Inherited,
     LoanEvent,
     MisuseFound,
-    Prepayment,
     RateSet,
     Reclassified,
     Refunded,
@@ -33,12 +33,11 @@ from loans.events import (
 from loans.instalments import lay_out
 from loans.life import Charge
 from loans.movements import State, Unpaid
-from loans.running import Running
+from loans.running import AHEAD, CONTRACT, WRITTEN_OFF, Running
 from loans.schedule import Position
 from loans.steps import set_rate
 from loans.terms import (
     NON_ACCRUAL_AFTER_DAYS,
-    Component,
     Cycle,
     Grace,
     GraceKind,
@@ -232,7 +231,7 @@ def _lay_out_cost(event: CostAdvanced, loan: Running) -> None:
 
 @happen.register
 def _repay(event: Repaid, loan: Running) -> None:
-    if loan.state is State.WRITTEN_OFF:
+    if loan.state is WRITTEN_OFF:
         _recover(event, loan)
         return
     day, oldest, debt = event.value_date, loan.debt.oldest_due(), loan.debt
@@ -241,21 +240,20 @@ def _repay(event: Repaid, loan: Running) -> None:
     late = oldest is not None and (day - oldest).days > NON_ACCRUAL_AFTER_DAYS
     order = loan.terms.late_order if late else loan.terms.early_order
     paid, left = allocate(event.fen, debt.owed(day), order)
-    overdue_paid = sum(debt.pay(component, fen) for component, fen in paid.items() if fen)
-    left, interest = _prepay_interest(loan, day, left, always=event.prepays is Prepayment.AHEAD)
+    overdue_paid = 0
+    for component, fen in paid.items():
+        if fen:
+            overdue_paid += debt.pay(component, fen)
+    left, interest = _prepay_interest(loan, day, left, always=event.prepays is AHEAD)
     prepaid = loan.prepay(day, left, event.prepays)
     loan.excess += left - prepaid
     loan.movements.append(
         moved.PaidIn(
             value_date=day,
-            cost_fen=paid[Component.COST],
-            paid=Unpaid(
-                interest_fen=paid[Component.INTEREST] + interest,
-                penalty_fen=paid[Component.PENALTY],
-                compound_fen=paid[Component.COMPOUND],
-            ),
+            cost_fen=paid[COST],
+            paid=Unpaid(paid[INTEREST] + interest, paid[PENALTY], paid[COMPOUND]),
             overdue_fen=overdue_paid,
-            normal_fen=paid[Component.PRINCIPAL] - overdue_paid + prepaid,
+            normal_fen=paid[PRINCIPAL] - overdue_paid + prepaid,
             excess_fen=left - prepaid,
             state=loan.state,
         )
@@ -269,9 +267,9 @@ def _prepay_interest(loan: Running, day: date, left: int, *, always: bool) -> tu
     undue = loan.debt.principal_fen()
     if undue == 0 or left == 0 or (left < undue and not always):
         return left, 0
-    loan.charge(StreamKind.CONTRACT, day, day, regular=False)
-    interest = min(left, loan.debt.unpaid().interest_fen)
-    loan.debt.pay(Component.INTEREST, interest)
+    loan.charge(CONTRACT, day, day, regular=False)
+    interest = min(left, loan.debt.unpaid_interest_fen())
+    loan.debt.pay(INTEREST, interest)
     return left - interest, interest
 
 

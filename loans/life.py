@@ -116,11 +116,7 @@ class StreamLines:
         self.charged_until: date | None = None
         self._open = 0
         self._running: tuple[int, Sequence[Segment], State] | None = None
-
-    @property
-    def base_fen(self) -> int:
-        """The base that runs on without end."""
-        return self.lines[-1].base_fen if self.lines and self.lines[-1].end is None else 0
+        self.base_fen = 0  # of what runs on without end
 
     def run(self, start: date, base_fen: int, steps: Sequence[Segment], state: State) -> None:
         """From a date on, let interest run on a base; `steps` are `loans.steps.Segment`s, the first from it or before."""
@@ -139,6 +135,7 @@ class StreamLines:
         if base_fen != self.base_fen or not self._goes_on_as(opened, start):
             self.cut(start)
             self.lines += opened
+            self.base_fen = base_fen
         self._running = base_fen, steps, state
 
     def _goes_on_as(self, opened: Sequence[Stream], start: date) -> bool:
@@ -148,7 +145,7 @@ class StreamLines:
 
     def cut(self, end: date) -> None:
         """End what runs on a date; what would begin then or later never began."""
-        self._running = None
+        self._running, self.base_fen = None, 0
         while self.lines and self.lines[-1].start >= end:
             self.lines.pop()
         if self._open >= len(self.lines):
@@ -162,13 +159,14 @@ class StreamLines:
         """Return (first day, whole units, government's units) of the days `[since, until)`, none of them charged."""
         first, whole, gov, read = until, 0, 0, self.read
         for line in self.lines[self._open :]:
-            start = max(since, line.start)
-            end = until if line.end is None or line.end > until else line.end
-            if start < end and line.rate_ppb:
-                ticks = read(end) - read(start)
+            _, base_fen, rate, gov_rate, start, end, _ = line
+            start = max(start, since)
+            end = until if end is None or end > until else end
+            if start < end and rate:
+                weight = base_fen * (read(end) - read(start))
                 first = min(first, start)
-                whole += line.base_fen * line.rate_ppb * ticks
-                gov += line.base_fen * line.gov_ppb * ticks
+                whole += weight * rate
+                gov += weight * gov_rate
         return first, whole, gov
 
     def charge(self, until: date) -> None:

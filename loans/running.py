@@ -33,7 +33,10 @@ from loans.terms import (
     settlement_days,
 )
 
-OVERDUE_KINDS = (StreamKind.PENALTY, StreamKind.COMPOUND)
+CONTRACT, PENALTY, COMPOUND = StreamKind
+ACCRUING, NON_ACCRUAL, WRITTEN_OFF = State
+AHEAD, AS_IT_IS, WITH_PENALTY = Prepayment.AHEAD, Convention.SAME, CompoundBase.INTEREST_AND_PENALTY
+"""Looked up once: a member read from its class costs as much as the arithmetic around it."""
 
 
 class Running:
@@ -42,7 +45,7 @@ class Running:
     def __init__(self, terms: LoanTerms, horizon: Horizon) -> None:
         """Begin before anything happened."""
         self.terms, self.horizon = terms, horizon
-        self.state = State.ACCRUING
+        self.state = ACCRUING
         self.misused = False
         self.drawn_fen = 0
         self.payment: int | None = None  # the equal instalment in force
@@ -69,7 +72,7 @@ class Running:
         """Return what has become of the loan."""
         return Life(
             terms=self.terms,
-            streams=tuple(line for kind in StreamKind for line in self.lines[kind].lines),
+            streams=tuple(line for lines in self.lines.values() for line in lines.lines),
             charges=tuple(self.debt.charges()),
             instalments=tuple(self.debt.instalments()),
             charged_until=tuple(sorted(self.exceptions.items())),
@@ -146,7 +149,7 @@ class Running:
             (ahead if all_of_it or (line.instalment.due > day and not line.overdue) else kept).append(line)
         kept += _prepaid(ahead, day)
         undue = more + sum(line.left for line in ahead)
-        contract, later = self.lines[StreamKind.CONTRACT], [line.instalment for line in ahead if line.instalment.due > day]
+        contract, later = self.lines[CONTRACT], [line.instalment for line in ahead if line.instalment.due > day]
         since = contract.charged_until or terms.drawn_on
         start = max(since, min([day, *(line.counted for line in later)]))
         _, units, gov_units = contract.units(since, start)
@@ -163,7 +166,7 @@ class Running:
         if keeps_payment and found.instalments:
             terms = replace(terms, maturity=found.instalments[-1].nominal)
         if self.terms.settles_quarterly and not terms.settles_quarterly and contract.charged_until:
-            self.exceptions[StreamKind.CONTRACT] = contract.charged_until
+            self.exceptions[CONTRACT] = contract.charged_until
         self.terms, self.payment, self._steps = terms, found.payment, {}
         self.lay_out(day, [*kept, *(DueInstalment(line, 0, False) for line in found.instalments)])
 
@@ -178,8 +181,8 @@ class Running:
 
     def prepay(self, day: date, fen: int, how: Prepayment) -> int:
         """Pay principal that is not due; return what was paid. What it shortens is chosen at repayment."""
-        paid = self.debt.prepay(fen, from_next=how is Prepayment.AHEAD)
-        if not paid or how is Prepayment.AHEAD:
+        paid = self.debt.prepay(fen, from_next=how is AHEAD)
+        if not paid or how is AHEAD:
             return paid
         anew = self.plans_anew or (how is Prepayment.SMALLER and self.terms.method is Method.EQUAL_PRINCIPAL)
         if anew and sum(bool(line.left) for line in self.debt.instalments()) > 1:
@@ -215,7 +218,7 @@ class Running:
 
     def charge_overdue(self, until: date) -> None:
         """Charge penalty and compound interest up to a date."""
-        for kind in OVERDUE_KINDS:
+        for kind in (PENALTY, COMPOUND):
             self.charge(kind, until, until, regular=False)
 
     def run_on(self, day: date) -> None:
@@ -229,12 +232,12 @@ class Running:
         contract, penalty, compound = self.lines.values()
         if undue or contract.base_fen:
             last = self.debt.last
-            steps = self._contract_steps(None if last.rolling.convention is Convention.SAME else last.nominal)
+            steps = self._contract_steps(None if last.rolling.convention is AS_IT_IS else last.nominal)
             contract.run(day, undue, steps, self.state)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
         if overdue or penalty.base_fen:
             penalty.run(day, overdue, self._penalty_steps(percent), self.state)
-        with_penalty = self.terms.compound_base is CompoundBase.INTEREST_AND_PENALTY
+        with_penalty = self.terms.compound_base is WITH_PENALTY
         unpaid = self.debt.aged_interest_fen(with_penalty=with_penalty)
         if unpaid or compound.base_fen:
             matured = principal == overdue  # nothing is left inside the term
@@ -254,7 +257,7 @@ class Running:
 
     def age(self, day: date) -> None:
         """Let a close pass: what was due and is unpaid is overdue from that day on; after 90 days, the loan is non-accrual."""
-        if self.state is State.WRITTEN_OFF or not self.begun:
+        if self.state is WRITTEN_OFF or not self.begun:
             return
         self._capitalise(day)
         fallen, bears = self.debt.age(day)
@@ -262,7 +265,7 @@ class Running:
             self.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=self.state))
         if fallen or bears:
             self.run_on(day)
-        oldest = self.debt.oldest_due() if self.state is State.ACCRUING else None
+        oldest = self.debt.oldest_due() if self.state is ACCRUING else None
         if oldest is None:
             return
         if (day - oldest).days > NON_ACCRUAL_AFTER_DAYS:
@@ -281,7 +284,7 @@ class Running:
     def _capitalise(self, day: date) -> None:
         """Turn unpaid interest into principal where the plan says so; a loan that does not accrue earns no principal."""
         for index in self.debt.capitalising(day):
-            fen, planned = self.debt.capitalise(index, accrues=self.state is State.ACCRUING)
+            fen, planned = self.debt.capitalise(index, accrues=self.state is ACCRUING)
             if fen:
                 self.movements.append(moved.InterestCapitalised(value_date=day, fen=fen))
             if fen != planned:
@@ -298,13 +301,13 @@ class Running:
                 unpaid=self.debt.unpaid(),
             )
         )
-        self._restate(State.NON_ACCRUAL)
+        self._restate(NON_ACCRUAL)
 
     def resume_if_cured(self, day: date) -> None:
         """Let a non-accrual loan accrue again when nothing that was due is unpaid."""
-        if self.state is not State.NON_ACCRUAL or self.debt.in_arrears(day):
+        if self.state is not NON_ACCRUAL or self.debt.in_arrears(day):
             return
-        self._restate(State.ACCRUING)
+        self._restate(ACCRUING)
         self.movements.append(
             moved.ResumedAccruing(value_date=day, normal_fen=self.debt.principal_fen(), overdue_fen=0, unpaid=self.debt.unpaid())
         )
