@@ -116,7 +116,7 @@ class _Walk:
         self.rounded = rounding.rounder(rounding.unit_fen, self.whole) if rounding else None
         self.carries = rounding is not None and rounding.place is Place.LIFE
         self.ends_equal = rounding is not None and rounding.residue is Residue.LAST_INTEREST
-        self.table = dict(terms.table)
+        self.table = dict(terms.table) if terms.method is Method.CUSTOM else {}
         self.parts: dict[int, Fen] = {}
         self.charged_units: Fen = 0
         self.charged: Fen = 0
@@ -167,7 +167,7 @@ class _Walk:
         terms = self.terms
         if not on.principal:
             return 0
-        if terms.method is Method.CUSTOM:
+        if self.table:
             return min(balance, self.table[on.nominal])
         if payment is None:
             if not self.parts:
@@ -184,7 +184,7 @@ class _Walk:
         """Return the parts of principal by index of their date: all equal, or as they weigh; one takes the residue."""
         rounding = self.terms.rounding
         indexes = [index for index, on in enumerate(self.dates) if index >= first and on.principal]
-        weights = {index: self.weight(self.at.lines + index + 1) for index in indexes}
+        weights = {index: self.weight(self.at.lines + index + 1) if self.terms.steps else 100 for index in indexes}
         total = sum(weights.values())
         weighing = {weight: self.part(balance * weight, total) for weight in set(weights.values())}
         parts = {index: weighing[weight] for index, weight in weights.items()}
@@ -196,7 +196,8 @@ class _Walk:
         """Return the equal instalment of the dates from an index on, rounded."""
         dates, flat = self.dates[index:], self.terms.principal_fen if self.terms.flat else None
         first = self.at.lines + index + 1
-        weights = [self.weight(number) for number in range(first, first + len(dates))]
+        numbers = range(first, first + len(dates))
+        weights = [self.weight(number) for number in numbers] if self.terms.steps else [100] * len(dates)
         numerator, denominator = instalment(dates, balance, units, rate, self.whole, weights, flat)
         return self.part(numerator, denominator)
 

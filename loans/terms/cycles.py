@@ -22,6 +22,9 @@ class Unit(StrEnum):
     YEARS = "years"
 
 
+DAYS, MONTHS, YEARS = Unit
+
+
 class Stub(StrEnum):
     """What becomes of the odd days before the end: a short last period, or one that runs long."""
 
@@ -72,10 +75,10 @@ class Cycle:
 
     def at(self, index: int) -> date:
         """Return the date some periods after the anchor's."""
-        if self.unit is Unit.DAYS:
+        if self.unit is DAYS:
             found = self.anchor + timedelta(days=self.every * index)
         else:
-            found = add_months(self.anchor, self.every * index * (12 if self.unit is Unit.YEARS else 1))
+            found = add_months(self.anchor, self.every * index * (12 if self.unit is YEARS else 1))
             if self.anchor.day >= 28:
                 found = self._at_month_end(found)
         return found + DAY if self.closes_day else found
@@ -117,11 +120,11 @@ class Cycle:
 
     def _before(self, day: date) -> int:
         """Return an index from which on dates are looked for: its own is not after a day (-1: before the anchor)."""
-        if self.unit is Unit.DAYS:
+        if self.unit is DAYS:
             index = (day - self.anchor).days // self.every
         else:
             months = 12 * (day.year - self.anchor.year) + day.month - self.anchor.month
-            index = months // (self.every * (12 if self.unit is Unit.YEARS else 1))
+            index = months // (self.every * (12 if self.unit is YEARS else 1))
         return max(index - 2, -1)
 
 
