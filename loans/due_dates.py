@@ -4,13 +4,15 @@ A factor is rate × ticks, summed over the days since the date before; interest 
 """
 
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
 from itertools import islice, pairwise
 from typing import NamedTuple
 
+from ledger.calendar import DAY
 from loans.terms.cycles import Cycle
 from loans.terms.loan import AMORTISING, OPEN_END, GraceKind, LoanTerms, Method
+from loans.terms.quarters import is_settlement_day
 from loans.terms.rates import Ppb
 from loans.terms.rolling import Convention
 
@@ -97,16 +99,17 @@ def due_dates(terms: LoanTerms, start: date, after: date | None = None) -> list[
     after = after or start
     last = last_date(terms)
     end = max(last, terms.amortised_until or last)
-    interest = _interest(terms, after, end)
-    principal = interest if terms.principal is None and terms.method in AMORTISING else _principal(terms, after, end)
+    interest = _interest(terms, after, last, end)
+    principal = interest if terms.principal is None and terms.method in AMORTISING else _principal(terms, after, last, end)
     clock, before, found = Clock(terms), start, []
-    rolls, reading = terms.rolling.convention is not Convention.SAME, clock.read(start)
-    for day, pays_principal, pays_interest, capitalises in _marked(terms, after, last, principal, interest):
-        counted, due = _rolled(terms, day) if rolls else (day, day)
+    reading = clock.read(start)
+    for day, counted, due, pays_principal, pays_interest, capitalises in _stops(
+        terms, last, _marked(terms, after, last, principal, interest)
+    ):
         read, reading = reading, clock.read(counted)
         ticks = clock.ticks(before, counted) if clock.free else reading - read
         factor = clock.rates[0] * ticks if not clock.changes else clock.factor(before, counted)
-        gov = clock.gov_factor(before, min(day, counted) if day == terms.maturity else counted) if clock.subsidised else 0
+        gov = clock.gov_factor(before, max(before, min(counted, last))) if clock.subsidised else 0
         found.append(DueDate(day, counted, due, pays_principal, pays_interest, capitalises, ticks, factor, gov))
         before = counted
     return found
@@ -125,6 +128,8 @@ def _marked(
     for grace in terms.graces:
         spared[grace.kind].update(day for day in dates if grace.covers(day) and day != last)
     pays_principal = set(principal) - spared[GraceKind.PRINCIPAL_DEFERRED]
+    if terms.settles_quarterly:
+        of_interest |= pays_principal  # principal that falls due between settlement days brings its interest along
     pays_interest = of_interest - spared[GraceKind.INTEREST_DEFERRED]
     capitalises = spared[GraceKind.INTEREST_CAPITALISED]
     return [
@@ -132,30 +137,55 @@ def _marked(
     ]
 
 
-def _rolled(terms: LoanTerms, nominal: date) -> tuple[date, date]:
+def _stops(
+    terms: LoanTerms, last: date, marked: Iterable[tuple[date, bool, bool, bool]]
+) -> Iterator[tuple[date, date, date, bool, bool, bool]]:
+    """Yield the dates as they are reached: nominal, counted, due, and what falls due.
+
+    What everybody's settlement charges the day before a maturity that rolls on falls due on its own nominal day.
+    """
+    rolls = terms.rolling.convention is not Convention.SAME
+    for day, pays_principal, pays_interest, capitalises in marked:
+        counted, due = rolled(terms, day) if rolls else (day, day)
+        if counted > day == last and terms.settles_quarterly and is_settlement_day(day - DAY):
+            yield day, day, day, False, True, False
+        yield day, counted, due, pays_principal, pays_interest, capitalises
+
+
+def rolled(terms: LoanTerms, nominal: date) -> tuple[date, date]:
     """Return up to where interest of a nominal date counts, and the day on which it is paid."""
-    rolling = terms.rolling
-    if rolling.last_only and nominal != terms.maturity:
+    if not moves(terms, nominal):
         return nominal, nominal
-    due = rolling.due(nominal)
-    return nominal if rolling.calculates_nominal else due, due
+    due = terms.rolling.due(nominal)
+    return nominal if terms.rolling.calculates_nominal else due, due
 
 
-def _interest(terms: LoanTerms, start: date, end: date) -> list[date]:
+def moves(terms: LoanTerms, nominal: date) -> bool:
+    """Tell whether a nominal date rolls to a working day, if it is none; everybody's settlement day never does, and
+    none moves back before the loan was drawn.
+    """
+    settles = terms.settles_quarterly and is_settlement_day(nominal - DAY)
+    stays = nominal != terms.maturity and (terms.rolling.last_only or settles)
+    return not stays and terms.rolling.due(nominal) > terms.drawn_on
+
+
+def _interest(terms: LoanTerms, start: date, last: date, end: date) -> list[date]:
     if terms.interest is None or terms.method is Method.AT_MATURITY:
         return [end]
-    return _dates(terms.interest, start, end)
+    return _dates(terms.interest, start, last, end)
 
 
-def _principal(terms: LoanTerms, start: date, end: date) -> list[date]:
+def _principal(terms: LoanTerms, start: date, last: date, end: date) -> list[date]:
     if terms.method is Method.CUSTOM:
         return [*(day for day, _ in terms.table if start < day < end), end]
     if terms.principal_cycle is None or terms.method not in AMORTISING:
         return [end]
-    return _dates(terms.principal_cycle, start, end)
+    return _dates(terms.principal_cycle, start, last, end)
 
 
-def _dates(cycle: Cycle, start: date, end: date) -> list[date]:
+def _dates(cycle: Cycle, start: date, last: date, end: date) -> list[date]:
+    """Return a cycle's dates up to an end, the last payment among them wherever it lies."""
     if end == OPEN_END:
         return list(islice(cycle.after(start), MOST_DATES))
-    return cycle.between(start, end)
+    found = cycle.between(start, end)
+    return found if end == last or last in found else sorted([*found, last])

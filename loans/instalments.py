@@ -3,6 +3,7 @@
 from datetime import date
 from typing import NamedTuple
 
+from loans.due_dates import moves, rolled
 from loans.schedule import Position, schedule
 from loans.terms import NEVER, LoanTerms, Method, Rolling
 from loans.terms.loan import AMORTISING
@@ -53,10 +54,9 @@ class Plan(NamedTuple):
 
 def instalment(terms: LoanTerms, number: int, nominal: date, fen: int, *, charges: bool) -> Instalment:
     """Return an instalment with its dates as the terms roll them."""
-    rolls = not terms.rolling.last_only or nominal == terms.maturity
-    rolling = terms.rolling if rolls else NEVER
-    due = rolling.due(nominal)
-    return Instalment(number, nominal, rolling, due, nominal if rolling.calculates_nominal else due, fen, charges)
+    counted, due = rolled(terms, nominal)
+    rolling = terms.rolling if moves(terms, nominal) else NEVER
+    return Instalment(number, nominal, rolling, due, counted, fen, charges)
 
 
 def lay_out(terms: LoanTerms, position: Position) -> Plan:

@@ -14,6 +14,7 @@ from ledger.calendar import DAY
 from loans import movements as moved
 from loans.classification import Arrears, Judgement
 from loans.debt import Debt
+from loans.due_dates import last_date
 from loans.events import Prepayment
 from loans.instalments import DueInstalment, Plan, lay_out
 from loans.life import Charge, Horizon, Life, Standing, StreamLines
@@ -35,7 +36,7 @@ from loans.terms import (
 
 CONTRACT, PENALTY, COMPOUND = StreamKind
 ACCRUING, NON_ACCRUAL, WRITTEN_OFF = State
-AHEAD, AS_IT_IS, WITH_PENALTY = Prepayment.AHEAD, Convention.SAME, CompoundBase.INTEREST_AND_PENALTY
+AHEAD, WITH_PENALTY = Prepayment.AHEAD, CompoundBase.INTEREST_AND_PENALTY
 """Looked up once: a member read from its class costs as much as the arithmetic around it."""
 
 
@@ -104,7 +105,7 @@ class Running:
         self.payment = plan.payment
         lines = []
         for line in plan.instalments:
-            part = min(paid, line.fen)
+            part = min(paid, max(0, line.fen))
             paid -= part
             lines.append(DueInstalment(line, part, False))
         self.lay_out(day, lines)
@@ -231,9 +232,7 @@ class Running:
             undue, overdue = 0, principal
         contract, penalty, compound = self.lines.values()
         if undue or contract.base_fen:
-            last = self.debt.last
-            steps = self._contract_steps(None if last.rolling.convention is AS_IT_IS else last.nominal)
-            contract.run(day, undue, steps, self.state)
+            contract.run(day, undue, self._contract_steps(), self.state)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
         if overdue or penalty.base_fen:
             penalty.run(day, overdue, self._penalty_steps(percent), self.state)
@@ -243,10 +242,11 @@ class Running:
             matured = principal == overdue  # nothing is left inside the term
             compound.run(day, unpaid, self._penalty_steps(percent if matured else 100), self.state)
 
-    def _contract_steps(self, nominal: date | None) -> list[Segment]:
-        if nominal not in self._steps:
-            self._steps[nominal] = contract_steps(self.terms, nominal)
-        return self._steps[nominal]
+    def _contract_steps(self) -> list[Segment]:
+        if None not in self._steps:
+            moves = self.terms.rolling.convention is not Convention.SAME
+            self._steps[None] = contract_steps(self.terms, last_date(self.terms) if moves else None)
+        return self._steps[None]
 
     def _penalty_steps(self, percent: int) -> list[Segment]:
         if percent not in self._steps:

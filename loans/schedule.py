@@ -141,7 +141,7 @@ class _Walk:
             base = terms.principal_fen if terms.flat else balance
             units += base * on.factor
             gov_units += base * on.gov_factor
-            interest, last = self.interest(units), on.nominal == self.last
+            interest, last = self.interest(units), on.nominal == self.last and on.principal
             if last and solves and self.ends_equal and payment is not None:
                 interest = max(0, self.weighed(payment, number) - balance)
             principal = balance if last else self.principal(index, on, balance, interest, payment)
@@ -149,13 +149,14 @@ class _Walk:
             ends = principal == balance
             if on.interest or ends:  # interest is never left behind by the last principal
                 gov = self.government(gov_units, interest)
+                principal = max(principal, gov - interest)  # no more than the borrower's interest becomes principal
                 if on.capitalises and not ends and not (on.principal and terms.method in PAYS_INSTALMENT):
                     principal -= interest - gov
                 if self.carries:
                     self.charged_units, self.charged = self.charged_units + units, self.charged + interest
                 units = gov_units = 0
             else:
-                interest = 0
+                interest, principal = 0, max(principal, 0)
             balance -= principal
             yield Line(number, on.nominal, on.counted, on.due, principal, interest, gov, on.capitalises, balance, payment, units)
             if ends:
