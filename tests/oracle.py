@@ -234,7 +234,7 @@ class Oracle:
         rate, gov = self.rate_on(day)
         percent = self.terms.misuse_percent if self.misused else self.terms.penalty_percent
         penalty_rate = rate * percent // 100
-        if not self.subsidised_on_holidays and day >= self.parts[-1].nominal:
+        if not self.subsidised_on_holidays and day >= last_day(self.terms):
             gov = 0
         if is_free(self.terms, day):
             gov = free_rate = 0
@@ -329,7 +329,8 @@ class Oracle:
     def _end_subsidy(self, day: date) -> None:
         """Let the borrower bear all interest from a day on."""
         later = [(start, rate, 0) for start, rate, gov in self.rates if start > day]
-        if any([self.rate_on(day)[1], *(gov for start, _, gov in self.rates if start > day)]):
+        now = [gov for start, _, gov in self.rates if start <= day][-1:]
+        if any([*now, *(gov for start, _, gov in self.rates if start > day)]):
             self.rates = [*(step for step in self.rates if step[0] < day), (day, self.rate_on(day)[0], 0), *later]
             self._plan_anew(day, today_stays=True)
 
@@ -380,7 +381,8 @@ class Oracle:
         rolls = terms.rolling
         dates, planned = [], {part.nominal for part in self.parts if part.due > day}
         for nominal in dates_of(terms, last):
-            moves = nominal == terms.maturity or not rolls.last_only
+            settles = quarterly(terms) and is_settlement(nominal - ONE_DAY)  # everybody's day, holiday or not
+            moves = nominal == terms.maturity or not (rolls.last_only or settles)
             due = self.roll(nominal) if moves and rolls.convention is not Convention.SAME else nominal
             if due > day and nominal > terms.drawn_on and (nominal > day or nominal in planned):
                 dates.append((nominal, due, nominal if rolls.calculates_nominal else due))
@@ -393,7 +395,7 @@ class Oracle:
             parts = [(year_part(terms, d), *self.rate_on(d), d) for d in span if not is_free(terms, d)]
             years = sum((part for part, _, _, _ in parts), Fraction(0))
             factor = sum((part * rate for part, rate, _, _ in parts), Fraction(0)) / 10**9
-            gov = sum((part * rate for part, _, rate, d in parts if d < last or nominal != last), Fraction(0)) / 10**9
+            gov = sum((part * rate for part, _, rate, d in parts if d < last), Fraction(0)) / 10**9
             outline.append((nominal, due, counted, years, factor, gov))
             since = counted
         self.payment = payment

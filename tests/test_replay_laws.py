@@ -137,6 +137,9 @@ def loan_terms(draw: st.DrawFn) -> LoanTerms:
         latest = settlement_days(drawn + DAY, maturity + DAY)[-1] - DAY
         if latest > drawn:
             graces = draw(st.just(()) | st.dates(drawn + DAY, latest).map(lambda day: (principal_deferred(drawn, day),)))
+    of_interest = st.sampled_from([GraceKind.INTEREST_DEFERRED, GraceKind.INTEREST_CAPITALISED, GraceKind.INTEREST_FREE])
+    if method is not Method.AT_MATURITY and draw(st.integers(0, 4)) == 0:
+        graces = (*graces, Grace(draw(of_interest), drawn, drawn + draw(st.integers(1, 200)) * DAY))
     return LoanTerms(
         product="XEXD", principal_fen=draw(st.sampled_from([5_000_000, 1_100_000]) | st.integers(1, 10_000_000)),
         drawn_on=drawn, maturity=maturity, method=method, rates=tuple(steps),
