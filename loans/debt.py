@@ -162,6 +162,14 @@ class Debt:
             if line.due == day and (line.charges or (self._left(index) and not self._late[index]))
         ]
 
+    def interest_due_after(self, day: date, *, quarterly: bool) -> date | None:
+        """Return when the plan next brings contract interest along after a day: on dates of its own, or with principal."""
+        for index in range(self._front, len(self._plan)):
+            line = self._plan[index]
+            if line.due > day and (line.charges or (quarterly and self._left(index))):
+                return line.due
+        return None
+
     def owed(self, day: date) -> dict[Component, int]:
         """Return how much of every component a payment of a day can settle: every charge, principal due by that day."""
         return {
@@ -198,16 +206,19 @@ class Debt:
         self._capitalises = any(line.instalment.fen < 0 for line in instalments)
         self._advance()
 
-    def charge(self, charge: Charge) -> None:
-        """Take a charge, due no earlier than the one of its kind before it."""
+    def charge(self, charge: Charge) -> date:
+        """Take a charge and return when it falls due: no earlier than the one of its kind before it."""
         mine = self._charges[charge.kind]
+        if mine.made and mine.made[-1].due > charge.due:
+            charge = charge._replace(due=mine.made[-1].due)
         self._order.append((charge.kind, len(mine.made)))
         mine.add(charge)
+        return charge.due
 
-    def refuse_subsidy(self, fen: int, due: date, state: State) -> None:
-        """Make so much of government's interest the borrower's, due on a day: a charge of no days behind the last one."""
+    def refuse_subsidy(self, fen: int, due: date, state: State) -> date:
+        """Make so much of government's interest the borrower's, in a charge of no days; return when it falls due."""
         end = self._contract.made[-1].end
-        self.charge(Charge(StreamKind.CONTRACT, end, end, due, 0, -fen, 0, 0, 0, state))
+        return self.charge(Charge(StreamKind.CONTRACT, end, end, due, 0, -fen, 0, 0, 0, state))
 
     def age(self, day: date) -> tuple[int, bool]:
         """Let the close of a day pass: return the principal that becomes overdue with it, and whether any interest does."""
@@ -272,6 +283,16 @@ class Debt:
                 break
             fen -= self._pay_principal(index, fen)
         return before - self._overdue
+
+    def prepay_evenly(self, fen: int) -> int:
+        """Pay principal that is not due, of every instalment in proportion, the last one the rest; return what was paid."""
+        if fen >= self.principal_fen():
+            return self._prepay_all()
+        ahead = [index for index in range(self._front, len(self._plan)) if not self._late[index] and self._left(index) > 0]
+        total = sum(self._left(index) for index in ahead)
+        parts = [fen * self._left(index) // total for index in ahead]
+        parts[-1] += fen - sum(parts)
+        return sum(self._pay_principal(index, part) for index, part in zip(ahead, parts, strict=True))
 
     def prepay(self, fen: int, *, from_next: bool) -> int:
         """Pay principal that is not due, the next instalments first or the last ones (a shorter term); return what was paid."""

@@ -117,9 +117,10 @@ def _take_over(event: TakenOver, loan: Running) -> None:
         loan.movements.append(moved.FellOverdue(value_date=day, fen=fallen, state=loan.state))
     if any(line.overdue and line.instalment.due > event.charged_until for line in loan.debt.instalments()):
         loan.refusals.append("接管前到期的本金，利息须已结至其到期日")
-    if loan.plans_anew:
-        loan.plan(day)
     loan.run_on(event.charged_until)
+    if loan.plans_anew:
+        loan.plan(day)  # with the interest that has run up since
+        loan.run_on(event.charged_until)
 
 
 @happen.register
@@ -139,7 +140,7 @@ def _restructure(event: Restructured, loan: Running) -> None:
     day = event.value_date
     changes: dict[str, Any] = {}
     if event.method is not None:
-        changes["method"] = event.method
+        changes |= {"method": event.method, "table": (), "steps": (), "payment_fen": None}
     if event.every_months is not None:
         cycle = Cycle(anchor=add_months(day, event.every_months), every=event.every_months)
         changes |= {"interest": cycle, "principal": None}
@@ -192,16 +193,18 @@ def _inherit(event: Inherited, loan: Running) -> None:
 
 @happen.register
 def _refuse_subsidy(event: SubsidyRefused, loan: Running) -> None:
-    day, charged = event.value_date, loan.debt.government_fen()
+    day, charged, before = event.value_date, loan.debt.government_fen(), len(loan.refusals)
     if not 0 <= event.fen <= charged:
         loan.refusals.append(f"不予贴息 {yuan(event.fen)} 元，超过财政已承担的利息 {yuan(charged)} 元")
     if loan.state is State.WRITTEN_OFF:
         loan.refusals.append("已核销的贷款不能改变贴息")
+    if len(loan.refusals) > before:
+        return
     if event.fen:
-        loan.debt.refuse_subsidy(event.fen, day, loan.state)
+        due = loan.debt.refuse_subsidy(event.fen, day, loan.state)
         loan.movements.append(moved.SubsidyTurnedDown(value_date=day, fen=event.fen, state=loan.state))
-        if day <= loan.horizon.aged_through:
-            loan.visit_on(day)
+        if due <= loan.horizon.aged_through:
+            loan.visit_on(due)
     if event.stops:
         _end_subsidy(loan, day)
 
@@ -267,7 +270,7 @@ def _prepay_interest(loan: Running, day: date, left: int, *, always: bool) -> tu
     undue = loan.debt.principal_fen()
     if undue == 0 or left == 0 or (left < undue and not always):
         return left, 0
-    loan.charge(CONTRACT, day, day, regular=False)
+    loan.charge(CONTRACT, day, day, regular=False, funds=left)
     interest = min(left, loan.debt.unpaid_interest_fen())
     loan.debt.pay(INTEREST, interest)
     return left - interest, interest

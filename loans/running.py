@@ -10,11 +10,11 @@ from datetime import date
 from fractions import Fraction
 from typing import Any
 
-from ledger.calendar import DAY
+from ledger.calendar import DAY, add_months
 from loans import movements as moved
 from loans.classification import Arrears, Judgement
 from loans.debt import Debt
-from loans.due_dates import last_date
+from loans.due_dates import due_dates, last_date
 from loans.events import Prepayment
 from loans.instalments import DueInstalment, Plan, lay_out
 from loans.life import Charge, Horizon, Life, Standing, StreamLines
@@ -154,13 +154,14 @@ class Running:
         since = contract.charged_until or terms.drawn_on
         start = max(since, min([day, *(line.counted for line in later)]))
         _, units, gov_units = contract.units(since, start)
+        after = min([day, *(line.nominal - DAY for line in later)])
         position = Position(
             day=start,
-            after=min([day, *(line.nominal - DAY for line in later)]),
+            after=after,
             balance=undue,
             units=units,
             gov_units=gov_units,
-            lines=len(kept),
+            lines=_dates_by(terms, after) if terms.steps else len(kept),
             payment=self.payment if keeps_payment else None,
         )
         found = lay_out(terms, position) if undue else Plan([], None)
@@ -169,7 +170,11 @@ class Running:
         if self.terms.settles_quarterly and not terms.settles_quarterly and contract.charged_until:
             self.exceptions[CONTRACT] = contract.charged_until
         self.terms, self.payment, self._steps = terms, found.payment, {}
-        self.lay_out(day, [*kept, *(DueInstalment(line, 0, False) for line in found.instalments)])
+        ahead = [
+            DueInstalment(line._replace(number=number), 0, False)
+            for number, line in enumerate(found.instalments, start=len(kept) + 1)
+        ]
+        self.lay_out(day, [*kept, *ahead])
 
     def change(self, day: date, **changes: Any) -> None:
         """Change terms from a day on, and plan anew what that touches.
@@ -182,6 +187,8 @@ class Running:
 
     def prepay(self, day: date, fen: int, how: Prepayment) -> int:
         """Pay principal that is not due; return what was paid. What it shortens is chosen at repayment."""
+        if how is Prepayment.SMALLER and self.terms.method is Method.CUSTOM:
+            return self.debt.prepay_evenly(fen) if fen and self.debt.principal_fen() else 0
         paid = self.debt.prepay(fen, from_next=how is AHEAD)
         if not paid or how is AHEAD:
             return paid
@@ -198,8 +205,17 @@ class Running:
 
     # --- interest ------------------------------------------------------------------------------------------------
 
-    def charge(self, kind: StreamKind, until: date, due: date, *, regular: bool) -> None:
-        """Charge the uncharged days before a date, rounded once; government's part is rounded, the borrower's the rest."""
+    def charge(self, kind: StreamKind, until: date, due: date, *, regular: bool, funds: int | None = None) -> None:
+        """Charge the uncharged days before a date, rounded once; government's part is rounded, the borrower's the rest.
+
+        Args:
+            kind: of interest.
+            until: the first day that is not charged.
+            due: when it falls due, and the day of the charge.
+            regular: it is everybody's settlement.
+            funds: what is at hand to pay it, fen; what that does not cover falls due when interest falls due anyway: nobody who
+                pays ahead is late for it. None: it falls due in any case.
+        """
         lines = self.lines[kind]
         since = lines.charged_until or date.min
         if until <= since:
@@ -210,12 +226,22 @@ class Running:
             return
         year = self.years[kind]
         whole, gov = charge_fen(whole_units, year), charge_fen(gov_units, year) if gov_units else 0
-        self.debt.charge(Charge(kind, start, until, due, whole, gov, whole_units, gov_units, 0, self.state))
+        falls_due = due if funds is None or whole - gov <= funds else self._interest_due_after(due)
+        made = Charge(kind, start, until, falls_due, whole, gov, whole_units, gov_units, 0, self.state)
+        falls_due = self.debt.charge(made)
         if not regular:
             self.exceptions[kind] = until
         self.movements.append(moved.InterestCharged(value_date=due, kind=kind, whole_fen=whole, gov_fen=gov, state=self.state))
-        if whole > gov and due <= self.horizon.aged_through:
-            self.visit_on(due)
+        if whole > gov and falls_due <= self.horizon.aged_through:
+            self.visit_on(falls_due)
+
+    def _interest_due_after(self, day: date) -> date:
+        """Return when contract interest falls due anyway after a day; the day itself, if never again."""
+        quarterly = self.terms.settles_quarterly
+        dates = [self.debt.interest_due_after(day, quarterly=quarterly)]
+        if quarterly:
+            dates.append(settlement_days(day, add_months(day, 4))[0] + DAY)
+        return min((one for one in dates if one is not None), default=day)
 
     def charge_overdue(self, until: date) -> None:
         """Charge penalty and compound interest up to a date."""
@@ -316,6 +342,11 @@ class Running:
         self.state = state
         for lines in self.lines.values():
             lines.restate(state)
+
+
+def _dates_by(terms: LoanTerms, day: date) -> int:
+    """Return how many dates a contract had up to a day: by them instalments that weigh more or less are counted."""
+    return sum(on.nominal <= day for on in due_dates(terms, terms.drawn_on))
 
 
 def _prepaid(lines: Sequence[DueInstalment], day: date) -> list[DueInstalment]:

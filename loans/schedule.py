@@ -220,6 +220,8 @@ class _Walk:
     def part(self, numerator: Fen, denominator: Fen) -> Fen:
         """Return an instalment or an equal part in fen, rounded as the terms say."""
         rounding = self.terms.rounding
+        if not denominator:
+            raise BadTerms("各期还款比例之和为零，无法还清")
         if rounding is None:
             return Fraction(numerator) / denominator
         return rounding.to(rounding.instalment_unit_fen, int(numerator), int(denominator))

@@ -76,7 +76,7 @@ def restructured(terms: LoanTerms, event: Restructured) -> LoanTerms:
     """Return what a restructuring makes of terms, beside maturity and rate."""
     day, months = event.value_date, event.every_months
     if event.method:
-        terms = replace(terms, method=event.method)
+        terms = replace(terms, method=event.method, table=(), steps=(), payment_fen=None)
     if months:
         year, month = divmod(day.year * 12 + day.month - 1 + months, 12)
         anchor = date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
@@ -257,12 +257,23 @@ class Oracle:
         part = year_part(self.terms, day) if kind == CONTRACT else real_part(self.terms, day)
         self.unbilled[kind].append((day, Fraction(base * rate, 10**9) * part, Fraction(base * gov, 10**9) * part))
 
-    def _bill(self, kind: str, until: date, due: date | None = None) -> None:
+    def _bill(self, kind: str, until: date, due: date | None = None, funds: int | None = None) -> None:
         mine = [entry for entry in self.unbilled[kind] if entry[0] < until]
         self.unbilled[kind] = [entry for entry in self.unbilled[kind] if entry[0] >= until]
         whole = sum((whole for _, whole, _ in mine), Fraction(0))
         if whole:
-            self.bills.append(Bill(kind, until, due or until, half_up(whole), half_up(sum((g for _, _, g in mine), Fraction(0)))))
+            bill = Bill(kind, until, due or until, half_up(whole), half_up(sum((g for _, _, g in mine), Fraction(0))))
+            if funds is not None and bill.owed > funds:
+                bill.due = self._interest_falls_due_after(until)
+            bill.due = max([bill.due, *(one.due for one in self.bills if one.kind == kind)])
+            self.bills.append(bill)
+
+    def _interest_falls_due_after(self, day: date) -> date:
+        """Return when contract interest falls due anyway after a day: nobody who pays ahead is late for what is left of it."""
+        dates = [part.due for part in self.parts if part.due > day and (part.bills or (quarterly(self.terms) and part.owed))]
+        if quarterly(self.terms):
+            dates.append(next(day + n * ONE_DAY for n in range(1, 100) if is_settlement(day + (n - 1) * ONE_DAY)))
+        return min(dates, default=day)
 
     # --- events ---------------------------------------------------------------------------------------------------
 
@@ -324,7 +335,8 @@ class Oracle:
             raise Refused(event)
         if event.fen:
             last = max(bill.until for bill in self.bills if bill.kind == CONTRACT)
-            self.bills.append(Bill(CONTRACT, last, event.value_date, 0, -event.fen))
+            due = max(event.value_date, *(bill.due for bill in self.bills if bill.kind == CONTRACT))
+            self.bills.append(Bill(CONTRACT, last, due, 0, -event.fen))
 
     def _end_subsidy(self, day: date) -> None:
         """Let the borrower bear all interest from a day on."""
@@ -476,7 +488,7 @@ class Oracle:
             fen = self._settle(component.value, day, fen)
         ahead = prepays == "ahead"
         if fen >= self.principal() > 0 or (ahead and fen and self.principal()):
-            self._bill(CONTRACT, day)
+            self._bill(CONTRACT, day, funds=fen)
             fen = self._settle("interest", day, fen)
         before = fen
         everything = self.principal()

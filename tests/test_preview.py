@@ -1,16 +1,16 @@
 """Preview = booking: whoever pays by the schedule owes exactly what it says, day by day, whatever the terms."""
 
 from collections import Counter
-from dataclasses import replace
 from datetime import date
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from ledger.calendar import DAY
+from ledger.calendar import DAY, add_months
 from loans.errors import BadTerms
-from loans.events import Disbursed, Repaid
+from loans.events import Disbursed, Prepayment, Repaid, Restructured, SubsidyRefused, TakenOver
 from loans.life import Horizon, Life
 from loans.replay import replay
 from loans.schedule import Line, schedule
@@ -124,13 +124,13 @@ def test_who_pays_by_the_schedule_owes_what_it_says(terms: LoanTerms) -> None:
 
 def plain(method: Method = Method.BULLET, months: int = 8, **changes: Any) -> LoanTerms:
     """A loan of 50,000 yuan with monthly dates of its own."""
-    maturity = date(DRAWN.year + (DRAWN.month + months - 1) // 12, (DRAWN.month + months - 1) % 12 + 1, DRAWN.day)
-    terms = LoanTerms(
-        product="XEXD", principal_fen=5_000_000, drawn_on=DRAWN, maturity=maturity, method=method,
-        rates=(RateStep(DRAWN, 48_000_000),), day_count=DayCount.ACT_360, interest=Cycle(anchor=DRAWN), rolling=NEVER,
-        **({"payment_fen": 10_000} if method is Method.FIXED_PAYMENT else {}),
-    )  # fmt: skip
-    return replace(terms, **changes)
+    values: dict[str, Any] = {
+        "product": "XEXD", "principal_fen": 5_000_000, "drawn_on": DRAWN, "maturity": add_months(DRAWN, months), "method": method,
+        "rates": (RateStep(DRAWN, 48_000_000),), "day_count": DayCount.ACT_360, "interest": Cycle(anchor=DRAWN), "rolling": NEVER,
+    }  # fmt: skip
+    if method is Method.FIXED_PAYMENT:
+        values["payment_fen"] = 10_000
+    return LoanTerms(**values | changes)
 
 
 def test_interest_capitalised_from_the_start_becomes_principal_and_changes_no_class() -> None:
@@ -151,3 +151,98 @@ def test_a_fixed_payment_below_its_interest_raises_the_balance() -> None:
     require_as_foreseen(terms)
     life = lived(terms, schedule(terms)[:-1])
     assert life.standing.principal_fen > 5_000_000
+
+
+# --- what an audit found ---------------------------------------------------------------------------------------------
+
+
+def drawn(terms: LoanTerms) -> Disbursed:
+    return Disbursed(reference="d", value_date=terms.drawn_on, fen=int(terms.principal_fen))
+
+
+def quarterly(**changes: Any) -> LoanTerms:
+    """A bullet whose interest is everybody's, by the quarter."""
+    return plain(interest=QUARTERS, rates=(RateStep(DRAWN, 43_500_000),), rolling=AT_MATURITY, **changes)
+
+
+def test_who_pays_a_little_ahead_is_not_late_for_the_rest_of_the_interest() -> None:
+    march = Repaid(reference="m", value_date=date(2017, 3, 21), fen=3_625)
+    little = Repaid(reference="r", value_date=date(2017, 6, 1), fen=100, prepays=Prepayment.AHEAD)
+    events = [drawn(quarterly()), march, little]
+    life = replay(quarterly(), events, Horizon(date(2017, 6, 19), date(2017, 6, 19)))
+    _, charge = life.charges
+    assert (charge.end, charge.due, charge.unpaid_fen) == (date(2017, 6, 1), date(2017, 6, 21), charge.whole_fen - 100)
+    assert (life.standing.oldest_due, life.classified(date(2017, 6, 19)).risk_class.label) == (None, "正常")
+    later = replay(quarterly(), events, Horizon(date(2017, 6, 21), date(2017, 6, 21)))
+    assert later.standing.oldest_due == date(2017, 6, 21), "by then all of the quarter's interest is due"
+    assert [one.due for one in later.charges] == [date(2017, 3, 21), date(2017, 6, 21), date(2017, 6, 21)]
+
+
+def test_an_annuity_taken_over_in_mid_period_is_planned_with_the_interest_run_up() -> None:
+    terms = plain(Method.EQUAL_INSTALMENT, 6)
+    facts = {"reference": "t", "principal_fen": 4_175_386, "charged_until": date(2017, 4, 15)}
+
+    def planned(day: date) -> list[int]:
+        life = replay(terms, [TakenOver(value_date=day, **facts)], Horizon(date(2017, 5, 1), date(2017, 5, 1)))
+        return [line.left for line in life.instalments if line.left]
+
+    assert planned(date(2017, 5, 1)) == planned(date(2017, 4, 15)) == planned(date(2017, 5, 14))
+    assert planned(date(2017, 5, 1)) == [int(line.principal) for line in schedule(terms)[1:]]
+
+
+def test_steps_are_counted_by_the_contracts_dates_whatever_is_prepaid() -> None:
+    terms = plain(Method.EQUAL_PRINCIPAL, 12, steps=(Step(7, 150),))
+    early = Repaid(reference="r", value_date=date(2017, 4, 1), fen=1_000_000, prepays=Prepayment.SMALLER)
+    life = replay(terms, [drawn(terms), early], Horizon(date(2017, 4, 1), date(2017, 4, 1)))
+    parts = {line.instalment.nominal: line.instalment.fen for line in life.instalments if line.left}
+    assert parts[date(2017, 9, 15)] == parts[date(2017, 4, 15)]
+    assert parts[date(2017, 10, 15)] == round(parts[date(2017, 9, 15)] * 3 / 2)
+
+
+@pytest.mark.parametrize("method", [Method.EQUAL_INSTALMENT, Method.EQUAL_PRINCIPAL])
+def test_instalments_that_weigh_nothing_are_refused(method: Method) -> None:
+    with pytest.raises(BadTerms, match="比例之和为零"):
+        schedule(plain(method, steps=(Step(1, 0),)))
+
+
+def test_a_balloon_falls_due_at_maturity_wherever_it_lies() -> None:
+    terms = plain(Method.EQUAL_INSTALMENT, 12, maturity=date(2017, 10, 10), amortised_until=date(2018, 3, 15))
+    lines = schedule(terms)
+    assert (lines[-1].nominal, lines[-2].nominal) == (date(2017, 10, 10), date(2017, 9, 15))
+    assert lines[-1].principal > 2 * lines[-2].principal
+    require_as_foreseen(terms)
+
+
+def test_a_subsidy_is_not_refused_beyond_what_government_ever_bore() -> None:
+    """Nothing was charged, so there is nothing to refuse: a reason, no crash."""
+    stop = SubsidyRefused(reference="s", value_date=date(2017, 3, 18), fen=5, stops=True, reason="退出")
+    whole = Repaid(reference="r", value_date=date(2017, 3, 18), fen=6_000_000)
+    life = replay(quarterly(), [drawn(quarterly()), whole, stop], Horizon(date(2017, 3, 18), date(2017, 3, 18)))
+    assert life.refusals == ("不予贴息 0.05 元，超过财政已承担的利息 0.00 元",)
+
+
+def test_a_table_is_made_smaller_line_by_line() -> None:
+    table = ((date(2017, 5, 15), 1_000_000), (date(2017, 8, 15), 2_000_000))
+    terms = plain(Method.CUSTOM, table=table)
+    early = Repaid(reference="r", value_date=date(2017, 4, 1), fen=500_003, prepays=Prepayment.SMALLER)
+    life = replay(terms, [drawn(terms), early], Horizon(date(2017, 4, 1), date(2017, 4, 1)))
+    assert [line.left for line in life.instalments if line.instalment.fen] == [900_000, 1_799_999, 1_799_998]
+
+
+def test_a_table_is_restructured_into_instalments() -> None:
+    terms = plain(Method.CUSTOM, table=((date(2017, 5, 15), 1_000_000),))
+    anew = Restructured(
+        reference="x", value_date=date(2017, 6, 1), maturity=date(2018, 6, 1), rate_ppb=40_000_000, gov_ppb=0,
+        method=Method.EQUAL_PRINCIPAL, every_months=3,
+    )  # fmt: skip
+    life = replay(terms, [drawn(terms), anew], Horizon(date(2017, 6, 1), date(2017, 6, 1)))
+    assert life.refusals == ()
+    assert [line.left for line in life.instalments if line.left] == [1_250_000] * 4
+
+
+def test_a_loan_older_than_the_settlement_days_has_its_own_dates() -> None:
+    with pytest.raises(BadTerms, match="2000-03-20 以前起息的贷款不能按季结息"):
+        LoanTerms(
+            product="XEXD", principal_fen=1, drawn_on=date(1998, 1, 1), maturity=date(2003, 1, 1), method=Method.BULLET,
+            rates=(RateStep(date(1998, 1, 1), 1),),
+        )  # fmt: skip

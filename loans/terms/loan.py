@@ -248,6 +248,10 @@ def _dates(terms: LoanTerms) -> Sequence[tuple[bool, str]]:
             terms.amortised_until is not None and terms.amortised_until < terms.maturity,
             "摊还截止日不得早于到期日",
         ),
+        (
+            terms.settles_quarterly and terms.drawn_on < QUARTERS.anchor,
+            f"{QUARTERS.anchor} 以前起息的贷款不能按季结息，请约定自己的结息周期",
+        ),
         (terms.amortised_until is not None and terms.method not in AMORTISING, "只有分期还款才约定摊还截止日"),
         (
             any(grace.kind is GraceKind.PRINCIPAL_DEFERRED and grace.covers(terms.maturity) for grace in terms.graces),
