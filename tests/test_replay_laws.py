@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
+import ledger.queries
 from app import wiring
 from ledger.books import Book
 from ledger.business_day import flip
@@ -51,7 +52,7 @@ from loans.events import (
 )
 from loans.life import Horizon, Life, StreamLines
 from loans.movements import InterestCapitalised, LoanPaidOut, LoanWrittenOff, PaidIn, RecoveredAfterWriteOff, State
-from loans.queries import events_of, horizon_now
+from loans.queries import events_of, horizon_now, lives
 from loans.replay import replay
 from loans.tables import loan as loan_table
 from loans.terms import (
@@ -631,6 +632,33 @@ def by_thirds(start: date, maturity: date) -> LoanTerms:
 
 def failing(session: Session) -> list[str]:
     return [f"{c.check}: {c.expected} != {c.actual}" for c in wiring.verify(session) if not c.ok]
+
+
+def test_events_booked_in_whatever_order_leave_the_same_loan_and_the_same_books(session: Session, city: dict[str, Book]) -> None:
+    start = date(2017, 1, 3)
+    begin_on(session, start)
+    terms = by_thirds(start, date(2018, 3, 20))
+    events: list[LoanEvent] = [
+        paid(date(2017, 2, 1), 40_000, "p1"), paid(date(2017, 3, 21), 1_000_000, "p2"),
+        RateSet(reference="rate", value_date=date(2017, 2, 10), rate_ppb=39_000_000, gov_ppb=0),
+        GraceGranted(reference="grace", value_date=date(2017, 2, 20), grace=GraceKind.PRINCIPAL_DEFERRED, until=date(2017, 7, 1)),
+        CostAdvanced(reference="cost", value_date=date(2017, 3, 1), fen=700), MisuseFound(reference="m", value_date=date(2017, 3, 2)),
+    ]  # fmt: skip
+    luck = random.Random(7)
+    loans = [enter(session, city["LB"], terms, drawn(terms, f"d{number}"), f"C{number}") for number in range(5)]
+    close(session, start, date(2017, 3, 24))
+    for number, contract in enumerate(loans):
+        for event in luck.sample(events, len(events)):
+            book(session, contract, replace(event, reference=f"{event.reference}/{number}"))
+    close(session, date(2017, 3, 25), date(2017, 6, 25))
+    ended = lives(session, [contract.key for contract in loans], horizon_now(session))
+    first, *others = (ended[contract.key] for contract in loans)
+    assert first.standing.principal_fen > 0
+    assert all(other == first for other in others)
+    held = ledger.queries.turnovers(session, books=[city["LB"].id], by=("loan_id",))
+    sums = {contract.id: {key[1]: t.balance_fen for key, t in held.items() if key[2] == contract.id} for contract in loans}
+    assert len({tuple(sorted(found.items())) for found in sums.values()}) == 1
+    assert failing(session) == []
 
 
 UNSETTLED_DAY = "the 20th is charged before it is known what fell overdue on it: its day is lost, and the night stops"

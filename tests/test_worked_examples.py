@@ -10,7 +10,8 @@ from loans.events import Disbursed, LoanEvent, Repaid
 from loans.life import Charge, Horizon, Life
 from loans.relending.draw import Draw, interest_periods, payable
 from loans.replay import replay
-from loans.terms import CompoundBase, Grace, GraceKind, LoanTerms, Method, RateStep, StreamKind, interest_fen
+from loans.schedule import schedule
+from loans.terms import NEVER, CompoundBase, Cycle, Grace, GraceKind, LoanTerms, Method, RateStep, StreamKind, interest_fen
 
 RATE = 43_500_000
 DRAWN, MATURITY = date(2017, 3, 15), date(2018, 3, 15)
@@ -171,3 +172,26 @@ def test_e7_relending_interest_by_quarter() -> None:
     assert (earned, earned - 17_743_056) == (43_222_083, 25_479_027)
     assert payable(draw, date(2017, 6, 20)) == 3_743_056
     assert payable(draw, date(2018, 4, 5)) == 0
+
+
+def test_e8_the_roofs_loan_is_repaid_in_96_parts_and_interest_by_the_month() -> None:
+    """The loan of E8: its instalments, what is due each month, and the principal after it."""
+    drawn, ends = date(2015, 10, 20), date(2018, 10, 20)
+    terms = LoanTerms(
+        product="GFNH", principal_fen=4_000_000, drawn_on=drawn, maturity=date(2026, 10, 20), method=Method.EQUAL_PRINCIPAL,
+        rates=(RateStep(drawn, 49_000_000, 49_000_000), RateStep(ends, 49_000_000, 0)), rolling=NEVER,
+        interest=Cycle(anchor=date(2015, 11, 20)), graces=(Grace(GraceKind.PRINCIPAL_DEFERRED, drawn, ends),),
+    )  # fmt: skip
+    lines = schedule(terms)
+    assert all(line.gov == line.interest for line in lines[:36]), "government pays through the grace"
+    assert [int(line.principal) for line in lines[36:]] == [41_667] * 95 + [41_635]
+    winter = lines[36:39]
+    assert [(line.due, int(line.interest), int(line.payment)) for line in winter] == [
+        (date(2018, 11, 20), 16_878, 58_545), (date(2018, 12, 20), 16_163, 57_830), (date(2019, 1, 20), 16_526, 58_193),
+    ]  # fmt: skip
+    events: list[LoanEvent] = [Disbursed(reference="d", value_date=drawn, fen=4_000_000)]
+    left = []
+    for line in winter:
+        events.append(Repaid(reference=f"r{line.number}", value_date=line.due, fen=int(line.payment)))
+        left.append(replay(terms, events, closed(line.due)).standing.principal_fen)
+    assert left == [3_958_333, 3_916_666, 3_874_999]
