@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.calendar import DAY, add_months
 from loans.errors import BadTerms
-from loans.events import Disbursed, Prepayment, Repaid, Restructured, SubsidyRefused, TakenOver
+from loans.events import Disbursed, Extended, LoanEvent, Prepayment, Repaid, Restructured, SubsidyRefused, TakenOver
 from loans.life import Horizon, Life
 from loans.replay import replay
 from loans.schedule import Line, schedule
@@ -246,3 +246,21 @@ def test_a_loan_older_than_the_settlement_days_has_its_own_dates() -> None:
             product="XEXD", principal_fen=1, drawn_on=date(1998, 1, 1), maturity=date(2003, 1, 1), method=Method.BULLET,
             rates=(RateStep(date(1998, 1, 1), 1),),
         )  # fmt: skip
+
+
+def test_a_balance_that_reaches_its_cap_during_an_extension_goes_no_higher() -> None:
+    cap = 5_060_000
+    terms = plain(Method.FIXED_PAYMENT, balance_cap_fen=cap)
+    events: list[LoanEvent] = [drawn(terms)]
+    events += [Repaid(reference=f"r{line.number}", value_date=line.due, fen=10_000) for line in schedule(terms)[:4]]
+    extended = Extended(reference="x", value_date=date(2017, 8, 1), maturity=date(2019, 3, 15), rate_ppb=48_000_000, gov_ppb=0)
+    life = replay(terms, [*events, extended], Horizon(date(2017, 8, 1), date(2017, 8, 1)))
+    assert not life.refusals
+    balance, path = life.standing.principal_fen, []
+    for line in life.instalments:
+        if line.instalment.nominal > extended.value_date:
+            balance -= line.left
+            path.append(balance)
+    assert max(path) == cap, "it is reached"
+    assert path[-1] == 0
+    assert len(path) == 20
