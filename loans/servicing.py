@@ -33,7 +33,7 @@ from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.subsidy.queries import gov_ppb_when_extended, scheme_of
 from loans.suspicions import contacts
-from loans.terms import GraceKind
+from loans.terms import MOST_MONTHS, GraceKind
 from loans.terms.rates import rate_when_extended
 from registry import households
 from registry.households import Borrower
@@ -148,6 +148,8 @@ def restructure(session: Session, contract: Contract, event: Restructured, actor
     Raises:
         EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than an extension would have.
     """
+    if event.every_months is not None and not 1 <= event.every_months <= MOST_MONTHS:
+        raise EventRefused(contract.contract, f"还款间隔 {event.every_months} 个月，应为 1 到 {MOST_MONTHS} 个月")
     if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
         raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)

@@ -1672,7 +1672,7 @@ def test_cells_are_values_or_errors(kind: str, table: list[list[object]]) -> Non
 
 
 STRANGE = (
-    "", "0", "1", "-1", "0.005", "50000", "H1", "H9", "L1", "P1", "M1", "Z1", "惠民县", "阳信县", "371621", "HMRCB", "YXRCB", "X",
+    "", "0", "1", "-1", "0.005", "600", "50000", "1000000", "H1", "H9", "L1", "P1", "M1", "Z1", "惠民县", "阳信县", "371621", "HMRCB", "YXRCB", "X",
     "2017-01-01", "2017-01", "1999-12-31", "42736", "扶贫小额信贷", "FMSC", "光伏农户贷", "还款", "冲正", "退款", "借入", "展期", "申请",
     "核销", "市定", RARE, "😀", "'; DROP TABLE x; --", "%s", "=1+1", "NaN", "∞", "٣",
 )  # fmt: skip
@@ -1756,6 +1756,26 @@ def test_what_the_database_would_refuse_is_an_error_of_its_row(still: Town, kind
     assert outcome.errors
     assert outcome.batch is None
     assert still.contents() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "column"),
+    [
+        ("restructurings", restructured("L1", "T1"), "还款间隔(月)"),
+        ("loans", lent("C1", 2, 参考利率="贷款基准利率"), "重定价周期(月)"),
+        ("policies", ruled(), "期限上限(月)"),
+        ("subsidy-schemes", scheme(**{"后段标准(%)": "20"}), "后段起始月"),
+    ],
+)
+def test_months_beyond_any_loan_are_an_error_of_their_cell(still: Town, kind: str, row: dict[str, object], column: str) -> None:
+    for months in ("0", "601", "1000000"):
+        still.refuses(kind, [{**row, column: months}], (2, column, months, "应为 1 到 600 的整月数"))
+
+
+def test_a_policy_of_absurd_terms_is_refused(still: Town) -> None:
+    for over in ({"最低年龄": "151"}, {"最高年龄": "1000000"}):
+        still.refuses("policies", [ruled(**over)], (2, *next(iter(over.items())), "应为 0 到 150 的周岁"))
+    still.refuses("policies", [ruled(最低年龄="60", 最高年龄="18")], (2, "整行", "", "最低年龄 60 高于最高年龄 18"))
 
 
 def test_a_serial_of_two_months_in_one_settlement_is_an_error_of_its_row(still: Town) -> None:

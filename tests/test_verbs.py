@@ -195,6 +195,15 @@ def test_a_restructured_debt_is_laid_out_anew(session: Session, loan: Contract) 
         servicing.restructure(session, loan, replace(booked.event, reference="w", gov_ppb=40_000_001), "t")  # type: ignore[arg-type, call-arg]
 
 
+@pytest.mark.parametrize("months", [0, 601, 1_000_000])
+def test_a_restructured_debt_is_paid_within_a_lifetime(session: Session, loan: Contract, months: int) -> None:
+    event = Restructured(
+        reference="v", value_date=TODAY, maturity=add_months(TODAY, 24), rate_ppb=40_000_000, gov_ppb=0, every_months=months
+    )  # fmt: skip
+    with pytest.raises(EventRefused, match=f"还款间隔 {months} 个月，应为 1 到 600 个月"):
+        servicing.restructure(session, loan, event, "t")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
