@@ -5,7 +5,6 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
 from loans.classification import RiskClass
 from loans.contract import Contract
@@ -47,43 +46,6 @@ def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: 
     """
     for contract, payment in payments:
         _require_positive(contract, payment.fen)
-    return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
-
-
-def repay_together(
-    session: Session,
-    contracts: Sequence[tuple[Contract, bool]],
-    reference: str,
-    day: date,
-    fen: int,
-    actor: str,
-    *,
-    named: Sequence[str] = (),
-    dry_run: bool = False,
-) -> list[Booked]:
-    """Book one payment of a household over its loans (民法典 560): (contract, whether it is secured), the named ones first.
-
-    Each part is an event of its loan, its reference followed by the contract's number.
-
-    Raises:
-        EventRefused: an amount that is not positive, or a named contract that is not among the loans.
-        EventReused: the reference names another payment.
-    """
-    mine = {contract.contract: contract for contract, _ in contracts}
-    stranger = next((name for name in named if name not in mine), None)
-    if stranger is not None:
-        raise EventRefused(stranger, "指定清偿的借据不在该户的贷款中")
-    _require_positive(contracts[0][0], fen)
-    names = {contract: f"{reference}/{contract}" for contract in mine}
-    known = events_referenced(session, ((mine[key].book_id, name) for key, name in names.items()))
-    booked = {event.reference: event for _, event in known.values()}
-    parts = {key: e.fen for key, name in names.items() if isinstance(e := booked.get(name), Repaid)}
-    if not known:
-        found = lives(session, [contract.key for contract, _ in contracts], horizon_now(session))
-        parts = dict(apportion(fen, [owed(c.contract, found[c.key], day, secured=secured) for c, secured in contracts], named))
-    elif sum(parts.values()) != fen:
-        raise EventReused(reference)
-    payments = [(mine[key], Repaid(reference=names[key], value_date=day, fen=part)) for key, part in parts.items()]
     return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
 
 
