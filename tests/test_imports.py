@@ -578,6 +578,16 @@ def test_rows_that_are_there_already_are_not_booked_again(busy: Town) -> None:
     assert (busy.cash("RCF-371621"), busy.ask("SELECT count(*) FROM loans.event")) == (cash, events)
 
 
+def test_a_loan_of_another_payee_is_not_taken_for_the_one_that_is_there(town: Town) -> None:
+    made = lent("C1", 2, 收款人="李收款", 收款账号="6223009988776655", 联系电话="13812345678")
+    town.take("loans", made)
+    assert town.send("loans", lent("C1", 2), lent("C2", 3)).fresh == 1, "what is not said is no other"
+    for column, other in (("收款人", "张收款"), ("收款账号", "6223009988776650"), ("联系电话", "13812345679")):
+        town.refuses("loans", [{**made, column: other}], (2, "整行", "", "借据号 C1 已被另一笔贷款使用"))
+    town.take("inheritances", inherited("C1", "I1", 90, 建档立卡号="H2"))
+    assert town.send("loans", made, lent("C3", 4)).fresh == 1, "an heir's loan is still the one that was made"
+
+
 def test_good_rows_are_taken_when_asked_for_and_bad_ones_reported(busy: Town) -> None:
     rows = [fund("G1", "10"), fund("G2", "x"), fund("G1", "10"), fund("CZ1", "3"), fund("G5", "20")]
     cash = busy.cash("RCF-371621")
