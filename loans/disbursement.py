@@ -158,9 +158,7 @@ def _suspect(session: Session, booked: Sequence[Booked], actor: str, *, dry_run:
         raise_for(session, [one.contract.key for one in booked], DRAWDOWN, business_date(session), actor)
 
 
-def take_over(
-    session: Session, application: Application, event: TakenOver, actor: str, *, dry_run: bool = False
-) -> list[Booked]:
+def take_over(session: Session, application: Application, event: TakenOver, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Bring a running loan into the books in mid-life: principal, unpaid charges, and the day its interest is charged to.
 
     Raises:

@@ -49,17 +49,19 @@ def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: 
     return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
 
 
-def reverse(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
+def reverse(
+    session: Session, contract: Contract, of: str, value_date: date, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
     """Undo a bounced or mistaken event (冲正): the loan is replayed without it and the ledger gets the difference."""
     event = Reversed(reference=f"{of}/reversed", value_date=value_date, of=of)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}", dry_run=dry_run)
 
 
-def undo(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
+def undo(session: Session, contract: Contract, of: str, value_date: date, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Undo an imported event, so that its reference (and, of a disbursement, its contract number) may be used again."""
     event = Reversed(reference=f"{of}{UNDONE}", value_date=value_date, of=of)
-    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}")
-    if booked and not booked[0].life.instalments:
+    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}", dry_run=dry_run)
+    if booked and not booked[0].life.instalments and not dry_run:
         release_number(session, contract)
         contacts.remove(session, contract.key)
     return booked
@@ -213,18 +215,22 @@ def inherit(
     return book_events(session, [(contract, event)], actor, lambda c, _: f"借款人变更 {c.contract}", dry_run=dry_run)
 
 
-def advance_cost(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+def advance_cost(
+    session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
     """Book collection cost that the bank lays out for the borrower (垫付费用)."""
     _require_positive(contract, fen)
     event = CostAdvanced(reference=reference, value_date=day, fen=fen)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"垫付清收费用 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"垫付清收费用 {c.contract}", dry_run=dry_run)
 
 
-def refund(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+def refund(
+    session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
     """Send an overpayment back (退款)."""
     _require_positive(contract, fen)
     event = Refunded(reference=reference, value_date=day, fen=fen)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"退还多收款 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"退还多收款 {c.contract}", dry_run=dry_run)
 
 
 def write_off(
@@ -236,10 +242,11 @@ def write_off(
     *,
     pool_fen: int = 0,
     pool_share_ppb: int = 0,
+    dry_run: bool = False,
 ) -> list[Booked]:
     """Write a loan off (核销): the pool's part and the bank's; the debt lives on in the memo books."""
     event = WrittenOff(reference=reference, value_date=day, pool_fen=pool_fen, pool_share_ppb=pool_share_ppb)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}", dry_run=dry_run)
 
 
 def _require_positive(contract: Contract, fen: int) -> None:
