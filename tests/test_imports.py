@@ -91,6 +91,32 @@ def paid(contract: str, serial: str, yuan: object, kind: str = "还款", day: ob
     return {**row, "金额(元)": yuan}
 
 
+def taken_over(contract: str, number: int, serial: str = "J1", **over: object) -> dict[str, object]:
+    row = lent(contract, number, 放款日期="2016-09-01", 到期日期="2017-09-01", 流水号=serial, 接管日期="2017-01-01")
+    row |= {
+        "接管本金(元)": "40000",
+        "未结息起始日": "2016-12-21",
+        "欠息到期日": "",
+        "欠息(元)": "",
+        "欠罚息(元)": "",
+        "欠复利(元)": "",
+    }
+    return {**row, **over}
+
+
+def misused(contract: str, serial: str, day: object = "2017-01-01") -> dict[str, object]:
+    return place(借据号=contract, 流水号=serial, 日期=day)
+
+
+def spared(contract: str, serial: str, what: str = "免息", until: object = "2017-03-01") -> dict[str, object]:
+    return place(借据号=contract, 流水号=serial, 日期="2017-01-01", 宽限种类=what, 宽限至=until)
+
+
+def jointly(serial: str, contracts: str, yuan: object, **over: object) -> dict[str, object]:
+    row = place(流水号=serial, 日期="2017-01-01", 归还借据=contracts, 指定清偿="", 有担保借据="")
+    return {**row, "金额(元)": yuan, **over}
+
+
 def extension(contract: str, serial: str, **over: object) -> dict[str, object]:
     row = place(借据号=contract, 流水号=serial, 签订日期="2017-01-01", 新到期日="2018-07-01")
     return {**row, "年利率(%)": "4.75", **over}
@@ -207,6 +233,8 @@ def sample(kind: str) -> dict[str, object]:
         "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
         "classifications": classed("L1", "S75"), "applications": asked("C74", 2, "Q70"), "approvals": judged("A5", "S77"),
          "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
+        "take-overs": taken_over("C75", 2, "S80"), "misuses": misused("L1", "S81"), "graces": spared("L1", "S82"),
+        "joint-repayments": jointly("S83", "L1", "1"),
         "policies": ruled(), "match-lists": watched(70), "dunnings": dunned("L1", "S79"),
     }[kind]  # fmt: skip
 
@@ -681,6 +709,75 @@ def test_a_file_says_that_a_prepayment_makes_instalments_smaller(town: Town) -> 
     assert {part.principal_fen for part in parts[1:]} == {93_750}, "30,000 over 32 quarters"
 
 
+def test_a_file_says_that_a_payment_is_kept_for_the_next_instalments(town: Town) -> None:
+    town.take("loans", roof("R1", 2))
+    town.take("repayments", paid("R1", "S1", "3000", "预存"))
+    parts = town.ask(
+        "SELECT i.principal_fen, i.paid_fen FROM loans.instalment i JOIN loans.loan l ON l.book_id = i.book_id AND l.id = "
+        "i.loan_id WHERE l.contract = 'R1' AND i.known_to_seq IS NULL ORDER BY i.number LIMIT 3"
+    )
+    assert parts == [(125_000, 125_000), (125_000, 125_000), (125_000, 50_000)]
+
+
+def test_a_running_loan_comes_with_its_arrears_or_without_any(town: Town) -> None:
+    since = {"欠息到期日": "2016-12-21", "欠息(元)": "100", "欠罚息(元)": "3"}
+    town.refuses(
+        "take-overs",
+        [
+            taken_over("T1", 2, **{"欠息(元)": "1"}), taken_over("T2", 3, "J2", 欠息到期日="2016-12-21"),
+            taken_over("T3", 4, "J3", **{"接管本金(元)": "50000.01"}), taken_over("L1", 1, "J4"),
+            taken_over("T4", 5, "J5", 未结息起始日="2017-01-03"),
+        ],
+        (2, "整行", "", "欠息金额与欠息到期日须同时填写"), (3, "整行", "", "欠息金额与欠息到期日须同时填写"),
+        (4, "整行", "", "接管本金必须大于零且不超过合同金额"), (5, "整行", "", "借据号 L1 已被另一笔贷款使用"),
+        (6, "整行", "", "已结息日期必须在上一结息日"),
+    )  # fmt: skip
+    town.take("take-overs", taken_over("T1", 2, **since))
+    assert town.cash("LB-371621-HMRCB", "1132.03") == 300
+    assert town.send("take-overs", taken_over("T1", 2, **since), taken_over("T2", 3, "J2")).fresh == 1
+    town.refuses("take-overs", [taken_over("T1", 2)], (2, "整行", "", "业务流水号 J1 已用于另一笔业务"))
+    town.close(date(2017, 1, 2))
+    assert town.broken() == []
+
+
+def test_one_payment_goes_to_the_loans_that_its_row_names(town: Town) -> None:
+    town.take("loans", lent("C1", 2, "20000"), lent("C2", 2, "10000"))
+    for row, reason in (
+        (jointly("J1", "C1、C9", "1"), "没有借据 C9"),
+        (jointly("J1", "C1、L1", "1"), "须属于同一账套、同一户"),
+        (jointly("J1", "C1、C2", "1", 指定清偿="L1"), "指定清偿的借据不在该户的贷款中"),
+        (jointly("J1", "C1、C1", "1"), "在归还的借据中重复"),
+    ):
+        town.refuses("joint-repayments", [row], (2, "整行", "", reason))
+    owed = (
+        "SELECT l.contract, s.principal_fen, s.excess_fen FROM loans.standing s JOIN loans.loan l ON (l.book_id, l.id) = "
+        "(s.book_id, s.loan_id) WHERE s.known_to_seq IS NULL AND l.contract IN ('C1', 'C2') ORDER BY 1"
+    )
+    before = town.ask(owed)
+    rows = [jointly("J1", "C1，C2", "10500", 指定清偿="C2"), jointly("J2", "C1 C2", "500")]
+    path = town.write(rows)
+    for _ in range(3):
+        batch = town.bring("joint-repayments", path).batch or 0
+        assert town.ask(owed) == [("C1", 1_900_000, 0), ("C2", 0, 0)]
+        town.undo(batch)
+        assert town.ask(owed) == before
+    assert town.bring("joint-repayments", path).fresh == 3, "two parts and one"
+    town.refuses("joint-repayments", [jointly("J2", "C1、C2", "501")], (2, "整行", "", "业务流水号 J2"))
+    town.close(date(2017, 1, 1))
+    assert town.broken() == []
+
+
+def test_a_renewal_is_taken_and_undone_as_often_as_one_likes(town: Town) -> None:
+    _, question = UNDONE["renewals"]
+    path, before = town.write([renewed("L1", "C1", "49000")]), town.ask(UNDONE["renewals"][1])
+    for _ in range(4):
+        batch = town.bring("renewals", path).batch or 0
+        assert town.ask(question) == [(name, 4_900_000 if name == "C1" else fen) for name, fen in
+                                      sorted([("C1", 0), *(row for row in before if row[0] != "L1")])]  # fmt: skip
+        town.undo(batch)
+        assert town.ask(question) == before
+
+
 def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     rows = [
         paid("NOPE", "S1", "1"), paid("L1", "S2", "1", day="2017-01-02"), paid("L1", "S3", "1", day="2016-12-31"),
@@ -689,7 +786,7 @@ def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     still.refuses(
         "repayments", rows, (2, "整行", "", "没有借据 NOPE"), (3, "整行", "", "日期 2017-01-02 晚于营业日 2017-01-01"),
         (4, "整行", "", "尚未放款"), (5, "整行", "", "业务流水号 P1 已用于另一笔业务"), (6, "整行", "", "没有借据 L1 的流水号 S4"),
-        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、减额还款、冲正、垫付费用、退款"),
+        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、减额还款、预存、冲正、垫付费用、退款"),
     )  # fmt: skip
 
 
@@ -987,6 +1084,10 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
     town.take("inheritances", inherited("C7", "I9", 99, 建档立卡号="H12"))
+    town.take("joint-repayments", jointly("J9", "C6、C7", "10"))
+    town.take("take-overs", taken_over("T1", 100), suffix=".xlsx")
+    town.take("graces", spared("T1", "G9"))
+    town.take("misuses", misused("G2", "W9"))
     town.take("pledges", pledged("Z1", "P1"))
     town.take("relending", drawn("Z1", 方式="质押") | {"金额(元)": "900000"})
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
@@ -1028,7 +1129,7 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
                            "AND l.id = s.loan_id WHERE s.known_to_seq IS NULL"))  # fmt: skip
     assert states == {
         "L1": "accruing", "L8": "accruing", "G1": "accruing", "G2": "accruing", "C2": "written_off", "C3": "non_accrual", "C4": "non_accrual", "C5": "accruing", "G5": "accruing",
-        "E1": "accruing", "C6": "accruing", "C7": "accruing",
+        "T1": "accruing", "E1": "accruing", "C6": "accruing", "C7": "accruing",
     }  # fmt: skip
     assert [kind for (kind,) in town.ask("SELECT DISTINCT kind FROM app.import_batch ORDER BY 1")] == sorted(IMPORTERS)
 
@@ -1056,6 +1157,14 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         restructured("L1", "T1"),
         "SELECT count(*), min(principal_fen) FROM loans.instalment i JOIN loans.loan l ON (l.book_id, l.id) = (i.book_id, i.loan_id)"
         " WHERE l.contract = 'L1' AND known_to_seq IS NULL",
+    ),
+    "take-overs": (taken_over("T1", 2), PRINCIPAL),
+    "joint-repayments": (jointly("J1", "L1", "2000"), PRINCIPAL),
+    "misuses": (misused("L1", "W1"), "SELECT count(*) FROM loans.stream WHERE known_to_seq IS NULL AND kind = 'penalty'"),
+    "graces": (
+        spared("L1", "G1"),
+        "SELECT s.start_date, s.end_date, s.rate_ppb FROM loans.stream s JOIN loans.loan l ON (l.book_id, l.id) = "
+        "(s.book_id, s.loan_id) WHERE l.contract = 'L1' AND s.known_to_seq IS NULL ORDER BY 1",
     ),
     "classifications": (
         classed("L1", "K1"),

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from app.imports import applying, backing, lending, oversight, relending, subsidising
+from app.imports import aftercare, applying, backing, lending, oversight, relending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
@@ -28,7 +28,7 @@ from app.imports.cells import (
     words_cell,
     zero_or_more_fen_cell,
 )
-from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
+from app.imports.lookup import AMOUNT, BANK, CONTRACT, CONTRACTS, COUNTY, DAY, SERIAL
 from app.imports.subsidising import PERIOD, STEP, WAY, WHO, WHY
 from ledger.books import BookKind
 from loans.classification import RiskClass
@@ -36,14 +36,18 @@ from loans.products import products
 from loans.relending.draw import Form
 from loans.relending.pledge import Asset
 from loans.subsidy.schemes import Mode
-from loans.terms import Method
+from loans.terms import GraceKind, Method
 from loans.terms.rates import references
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
+_GRACES = {
+    "延期还本": GraceKind.PRINCIPAL_DEFERRED, "延期付息": GraceKind.INTEREST_DEFERRED,
+    "利息转本": GraceKind.INTEREST_CAPITALISED, "免息": GraceKind.INTEREST_FREE,
+}  # fmt: skip
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
-_PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
+_PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "预存": "ahead", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
 _YES_NO = {"是": True, "否": False}
@@ -124,6 +128,36 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell),
             Column("类型", one_of(_PAYMENTS)),
+        ),
+    ),
+    Importer(
+        kind="take-overs", title="接管", unique=(COUNTY, BANK, CONTRACT),
+        apply=aftercare.take_overs, undo=lending.undo_loan_events,
+        columns=(
+            *_WANTED, Column(SERIAL, code_cell), Column(aftercare.TAKEN_ON, date_cell), Column(aftercare.LEFT, fen_cell),
+            Column(aftercare.UNCHARGED_FROM, date_cell), Column(aftercare.ARREARS_SINCE, date_cell, required=False),
+            *(Column(heading, zero_or_more_fen_cell, required=False) for heading in aftercare.ARREARS),
+        ),
+    ),
+    Importer(
+        kind="joint-repayments", title="多笔归还", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.joint_repayments, undo=lending.undo_loan_events,
+        columns=(
+            *_PLACE, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell), Column(CONTRACTS, words_cell),
+            Column("指定清偿", words_cell, required=False), Column("有担保借据", words_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="misuses", title="挪用认定", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.misuses, undo=lending.undo_loan_events,
+        columns=(*_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell)),
+    ),
+    Importer(
+        kind="graces", title="宽限", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.graces, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("宽限种类", one_of(_GRACES)),
+            Column("宽限至", date_cell),
         ),
     ),
     Importer(
