@@ -5,6 +5,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from ledger.business_day import business_date
 from loans.applications.queries import hold
 from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
@@ -42,6 +43,8 @@ def repay_together(
     if fen <= 0:
         raise EventRefused(loans[0].contract, "金额必须大于零")
     _require_one_debtor(loans, named)
+    business_date(session)  # held before any book, as the close holds them
+    at = horizon_now(session)
     hold(session, [loans[0].book_id])
     mine = {contract.contract: contract for contract in loans}
     names = [f"{reference}/{number}" for number in range(1, len(loans) + 1)]
@@ -49,7 +52,7 @@ def repay_together(
     if known:
         _require_same(known.values(), {contract.id for contract in loans}, names, day, fen, reference)
         return []
-    happened, at = events_of(session, [contract.key for contract in loans]), horizon_now(session)
+    happened = events_of(session, [contract.key for contract in loans])
     debts = [owed(contract, happened[contract.key], day, at, secured=secured) for contract, secured in contracts]
     payments = [
         (mine[contract], Repaid(reference=name, value_date=day, fen=part))
