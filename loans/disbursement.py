@@ -1,6 +1,6 @@
 """Disbursement (放款) and taking over running loans (接管): how a loan begins."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Protocol
@@ -16,11 +16,11 @@ from loans.applications.application import Application
 from loans.applications.queries import hold
 from loans.booking import Booked, book_events, foreseen
 from loans.contract import Contract, terms_to_json
-from loans.errors import DuplicateContract, EventRefused
-from loans.events import Disbursed, TakenOver
+from loans.errors import DuplicateContract, EventRefused, EventReused
+from loans.events import Disbursed, Inherited, TakenOver, in_effect
 from loans.policy.eligibility import EACH_DRAWING
 from loans.products import product_name, product_on
-from loans.queries import contracts_numbered, events_referenced, free_references, horizon_now
+from loans.queries import contracts_numbered, events_of, events_referenced, free_references, horizon_now
 from loans.subsidy.queries import schemes
 from loans.subsidy.schemes import scheme_on
 from loans.suspicions import contacts
@@ -45,21 +45,23 @@ def disburse(
     *,
     dry_run: bool = False,
 ) -> list[Booked]:
-    """Make loans, all of a batch or none; those already made under the same contract and terms stay as they are.
+    """Make loans, all of a batch or none; those already made under the same contract and facts stay as they are.
 
     A loan that was applied for must be as approved; whether one may be made without an application is policy.
 
     Raises:
         BadTerms: terms that no loan can have.
         UnknownProduct: no such product on that day.
-        DuplicateContract: a contract number belongs to another loan.
+        DuplicateContract: a contract number belongs to another loan, or to one with other facts.
         EventRefused: a product for households without one, or one for enterprises with one.
         NotEligible: the policy of the day does not allow it; every rule that fails is named.
         and what the checks raise.
     """
     business_date(session)
     horizon_now(session)
-    fresh, contracts = _new_contracts(session, applications)
+    fresh, contracts, known = _new_contracts(session, applications)
+    names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in applications))
+    _require_same_drawing(session, known, names)
     for a in fresh:
         require_sound(a)
     households.lock(session, sorted({home for a in fresh if (home := a.home)}))
@@ -68,7 +70,6 @@ def disburse(
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
     hold(session, [a.book.id for a in fresh])
     refuse_failed(fresh, approvals(session, fresh))  # once more: now no step of an application can come between
-    names = free_references(session, ((a.book.id, f"{a.contract}/disbursed") for a in fresh))
     with session.begin_nested() as step:
         _store(session, contracts, fresh)
         contacts.store(session, {contracts[a.number].key: a.contact for a in fresh if a.contact})
@@ -157,26 +158,34 @@ def _suspect(session: Session, booked: Sequence[Booked], actor: str, *, dry_run:
         raise_for(session, [one.contract.key for one in booked], DRAWDOWN, business_date(session), actor)
 
 
-def take_over(session: Session, application: Application, event: TakenOver, actor: str) -> list[Booked]:
+def take_over(session: Session, application: Application, event: TakenOver, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Bring a running loan into the books in mid-life: principal, unpaid charges, and the day its interest is charged to.
 
     Raises:
-        DuplicateContract: the contract number belongs to another loan.
+        DuplicateContract: the contract number belongs to another loan, or to one with other facts.
+        EventReused: the reference names another event.
         EventRefused: what it owes does not fit its terms.
     """
     business_date(session)
     horizon_now(session)
-    fresh, contracts = _new_contracts(session, [application])
+    fresh, contracts, known = _new_contracts(session, [application])
+    for _, contract in known:
+        _require_same_event(session, contract, event)
     if not fresh:
         return []
-    _store(session, contracts, fresh, since=event.value_date)
-    return book_events(session, [(contracts[application.number], event)], actor, lambda c, _: f"接管贷款 {c.contract}")
+    with session.begin_nested() as step:
+        _store(session, contracts, fresh, since=event.value_date)
+        batch = [(contracts[application.number], event)]
+        booked = book_events(session, batch, actor, lambda c, _: f"接管贷款 {c.contract}", dry_run=dry_run)
+        if dry_run:
+            step.rollback()
+    return booked
 
 
 def _new_contracts(
     session: Session, applications: Sequence[Application]
-) -> tuple[list[Application], dict[tuple[int, str], Contract]]:
-    """Return the applications that are not loans yet, and a contract without an id for each.
+) -> tuple[list[Application], dict[tuple[int, str], Contract], list[tuple[Application, Contract]]]:
+    """Return the applications that are not loans yet, a contract without an id for each, and those that are, with their loans.
 
     Raises:
         DuplicateContract: a number belongs to a loan with other facts, or stands twice in the batch.
@@ -187,15 +196,57 @@ def _new_contracts(
     }
     fresh: list[Application] = []
     contracts: dict[tuple[int, str], Contract] = {}
+    there: list[tuple[Application, Contract]] = []
     for a in applications:
         contract = _unborn(session, a)
         known = made.get(a.number)
         if known is None and a.number not in contracts:
             contracts[a.number] = contract
             fresh.append(a)
-        elif known is None or _agreed(known) != _agreed(contract):
+        elif known is None or _agreed(_as_begun(session, known, contract)) != _agreed(contract):
             raise DuplicateContract(a.contract)
-    return fresh, contracts
+        else:
+            there.append((a, known))
+    return fresh, contracts, there
+
+
+def _as_begun(session: Session, known: Contract, wanted: Contract) -> Contract:
+    """Return a loan with the borrower to whom it was made, if it is an heir's by now."""
+    if (known.borrower, known.household) == (wanted.borrower, wanted.household):
+        return known
+    first = next((e for e in in_effect(events_of(session, [known.key])[known.key]) if isinstance(e, Inherited)), None)
+    return replace(known, borrower=first.from_borrower, household=first.from_household) if first else known
+
+
+def _require_same_drawing(
+    session: Session, known: Sequence[tuple[Application, Contract]], names: Mapping[tuple[int, str], str]
+) -> None:
+    """Refuse to make a loan again with another first drawing, or with its money going elsewhere.
+
+    Raises:
+        DuplicateContract: the contract number belongs to a loan with other facts.
+    """
+    wanted = {c.key: _first_drawing(a, names[(a.book.id, f"{a.contract}/disbursed")]) for a, c in known}
+    booked = events_referenced(session, ((book_id, event.reference) for (book_id, _), event in wanted.items()))
+    other = contacts.other_than(session, {c.key: a.contact for a, c in known if a.contact})
+    for a, contract in known:
+        drawn = wanted[contract.key]
+        if booked.get((contract.book_id, drawn.reference)) != (contract.id, drawn) or contract.key in other:
+            raise DuplicateContract(a.contract)
+
+
+def _require_same_event(session: Session, contract: Contract, event: TakenOver) -> None:
+    """Refuse to take a loan over again in another way.
+
+    Raises:
+        DuplicateContract: it was not taken over under this reference.
+        EventReused: it was, with other facts.
+    """
+    found = events_referenced(session, [(contract.book_id, event.reference)]).get((contract.book_id, event.reference))
+    if found is None:
+        raise DuplicateContract(contract.contract)
+    if found != (contract.id, event):
+        raise EventReused(event.reference)
 
 
 def _unborn(session: Session, a: Application) -> Contract:
@@ -216,7 +267,7 @@ def _narration(contract: Contract) -> str:
 
 
 def _agreed(contract: Contract) -> tuple[object, ...]:
-    return contract.terms, contract.borrower, contract.covered
+    return contract.terms, contract.borrower, contract.household, contract.purpose, contract.covered
 
 
 def _require_eligible(session: Session, fresh: Sequence[Application]) -> None:

@@ -144,6 +144,14 @@ class EventReused(LoanError):
         super().__init__(f"业务流水号 {reference} 已用于另一笔业务，未作任何记录")
 
 
+class NothingToRepay(LoanError):
+    """A payment over several loans that names none."""
+
+    def __init__(self, reference: str) -> None:
+        self.reference = reference
+        super().__init__(f"业务流水号 {reference}：没有写明归还哪些借据")
+
+
 class FutureEvent(LoanError):
     """An event dated after the business date."""
 

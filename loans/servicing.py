@@ -5,7 +5,6 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
 from loans.classification import RiskClass
 from loans.contract import Contract
@@ -33,7 +32,7 @@ from loans.products import product_name, product_on
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.subsidy.queries import gov_ppb_when_extended, scheme_of
 from loans.suspicions import contacts
-from loans.terms import GraceKind
+from loans.terms import MOST_MONTHS, GraceKind
 from loans.terms.rates import rate_when_extended
 from registry import households
 from registry.households import Borrower
@@ -50,54 +49,19 @@ def repay(session: Session, payments: Sequence[tuple[Contract, Repaid]], actor: 
     return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
 
 
-def repay_together(
-    session: Session,
-    contracts: Sequence[tuple[Contract, bool]],
-    reference: str,
-    day: date,
-    fen: int,
-    actor: str,
-    *,
-    named: Sequence[str] = (),
-    dry_run: bool = False,
+def reverse(
+    session: Session, contract: Contract, of: str, value_date: date, actor: str, *, dry_run: bool = False
 ) -> list[Booked]:
-    """Book one payment of a household over its loans (民法典 560): (contract, whether it is secured), the named ones first.
-
-    Each part is an event of its loan, its reference followed by the contract's number.
-
-    Raises:
-        EventRefused: an amount that is not positive, or a named contract that is not among the loans.
-        EventReused: the reference names another payment.
-    """
-    mine = {contract.contract: contract for contract, _ in contracts}
-    stranger = next((name for name in named if name not in mine), None)
-    if stranger is not None:
-        raise EventRefused(stranger, "指定清偿的借据不在该户的贷款中")
-    _require_positive(contracts[0][0], fen)
-    names = {contract: f"{reference}/{contract}" for contract in mine}
-    known = events_referenced(session, ((mine[key].book_id, name) for key, name in names.items()))
-    booked = {event.reference: event for _, event in known.values()}
-    parts = {key: e.fen for key, name in names.items() if isinstance(e := booked.get(name), Repaid)}
-    if not known:
-        found = lives(session, [contract.key for contract, _ in contracts], horizon_now(session))
-        parts = dict(apportion(fen, [owed(c.contract, found[c.key], day, secured=secured) for c, secured in contracts], named))
-    elif sum(parts.values()) != fen:
-        raise EventReused(reference)
-    payments = [(mine[key], Repaid(reference=names[key], value_date=day, fen=part)) for key, part in parts.items()]
-    return book_events(session, payments, actor, lambda c, _: f"收回贷款本息 {c.contract}", dry_run=dry_run)
-
-
-def reverse(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
     """Undo a bounced or mistaken event (冲正): the loan is replayed without it and the ledger gets the difference."""
     event = Reversed(reference=f"{of}/reversed", value_date=value_date, of=of)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"冲正 {c.contract} {of}", dry_run=dry_run)
 
 
-def undo(session: Session, contract: Contract, of: str, value_date: date, actor: str) -> list[Booked]:
+def undo(session: Session, contract: Contract, of: str, value_date: date, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Undo an imported event, so that its reference (and, of a disbursement, its contract number) may be used again."""
     event = Reversed(reference=f"{of}{UNDONE}", value_date=value_date, of=of)
-    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}")
-    if booked and not booked[0].life.instalments:
+    booked = book_events(session, [(contract, event)], actor, lambda c, _: f"撤销导入 {c.contract} {of}", dry_run=dry_run)
+    if booked and not booked[0].life.instalments and not dry_run:
         release_number(session, contract)
         contacts.remove(session, contract.key)
     return booked
@@ -148,6 +112,8 @@ def restructure(session: Session, contract: Contract, event: Restructured, actor
     Raises:
         EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than an extension would have.
     """
+    if event.every_months is not None and not 1 <= event.every_months <= MOST_MONTHS:
+        raise EventRefused(contract.contract, f"还款间隔 {event.every_months} 个月，应为 1 到 {MOST_MONTHS} 个月")
     if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
         raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
@@ -249,18 +215,22 @@ def inherit(
     return book_events(session, [(contract, event)], actor, lambda c, _: f"借款人变更 {c.contract}", dry_run=dry_run)
 
 
-def advance_cost(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+def advance_cost(
+    session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
     """Book collection cost that the bank lays out for the borrower (垫付费用)."""
     _require_positive(contract, fen)
     event = CostAdvanced(reference=reference, value_date=day, fen=fen)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"垫付清收费用 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"垫付清收费用 {c.contract}", dry_run=dry_run)
 
 
-def refund(session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str) -> list[Booked]:
+def refund(
+    session: Session, contract: Contract, reference: str, day: date, fen: int, actor: str, *, dry_run: bool = False
+) -> list[Booked]:
     """Send an overpayment back (退款)."""
     _require_positive(contract, fen)
     event = Refunded(reference=reference, value_date=day, fen=fen)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"退还多收款 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"退还多收款 {c.contract}", dry_run=dry_run)
 
 
 def write_off(
@@ -272,10 +242,11 @@ def write_off(
     *,
     pool_fen: int = 0,
     pool_share_ppb: int = 0,
+    dry_run: bool = False,
 ) -> list[Booked]:
     """Write a loan off (核销): the pool's part and the bank's; the debt lives on in the memo books."""
     event = WrittenOff(reference=reference, value_date=day, pool_fen=pool_fen, pool_share_ppb=pool_share_ppb)
-    return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}")
+    return book_events(session, [(contract, event)], actor, lambda c, _: f"核销贷款 {c.contract}", dry_run=dry_run)
 
 
 def _require_positive(contract: Contract, fen: int) -> None:

@@ -91,6 +91,32 @@ def paid(contract: str, serial: str, yuan: object, kind: str = "还款", day: ob
     return {**row, "金额(元)": yuan}
 
 
+def taken_over(contract: str, number: int, serial: str = "J1", **over: object) -> dict[str, object]:
+    row = lent(contract, number, 放款日期="2016-09-01", 到期日期="2017-09-01", 流水号=serial, 接管日期="2017-01-01")
+    row |= {
+        "接管本金(元)": "40000",
+        "未结息起始日": "2016-12-21",
+        "欠息到期日": "",
+        "欠息(元)": "",
+        "欠罚息(元)": "",
+        "欠复利(元)": "",
+    }
+    return {**row, **over}
+
+
+def misused(contract: str, serial: str, day: object = "2017-01-01") -> dict[str, object]:
+    return place(借据号=contract, 流水号=serial, 日期=day)
+
+
+def spared(contract: str, serial: str, what: str = "免息", until: object = "2017-03-01") -> dict[str, object]:
+    return place(借据号=contract, 流水号=serial, 日期="2017-01-01", 宽限种类=what, 宽限至=until)
+
+
+def jointly(serial: str, contracts: str, yuan: object, **over: object) -> dict[str, object]:
+    row = place(流水号=serial, 日期="2017-01-01", 归还借据=contracts, 指定清偿="", 有担保借据="")
+    return {**row, "金额(元)": yuan, **over}
+
+
 def extension(contract: str, serial: str, **over: object) -> dict[str, object]:
     row = place(借据号=contract, 流水号=serial, 签订日期="2017-01-01", 新到期日="2018-07-01")
     return {**row, "年利率(%)": "4.75", **over}
@@ -207,6 +233,8 @@ def sample(kind: str) -> dict[str, object]:
         "subsidy-advances": ahead("S78", "1"), "subsidy-lists": listed("L1"),
         "classifications": classed("L1", "S75"), "applications": asked("C74", 2, "Q70"), "approvals": judged("A5", "S77"),
          "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
+        "take-overs": taken_over("C75", 2, "S80"), "misuses": misused("L1", "S81"), "graces": spared("L1", "S82"),
+        "joint-repayments": jointly("S83", "L1", "1"),
         "policies": ruled(), "match-lists": watched(70), "dunnings": dunned("L1", "S79"),
     }[kind]  # fmt: skip
 
@@ -578,6 +606,16 @@ def test_rows_that_are_there_already_are_not_booked_again(busy: Town) -> None:
     assert (busy.cash("RCF-371621"), busy.ask("SELECT count(*) FROM loans.event")) == (cash, events)
 
 
+def test_a_loan_of_another_payee_is_not_taken_for_the_one_that_is_there(town: Town) -> None:
+    made = lent("C1", 2, 收款人="李收款", 收款账号="6223009988776655", 联系电话="13812345678")
+    town.take("loans", made)
+    assert town.send("loans", lent("C1", 2), lent("C2", 3)).fresh == 1, "what is not said is no other"
+    for column, other in (("收款人", "张收款"), ("收款账号", "6223009988776650"), ("联系电话", "13812345679")):
+        town.refuses("loans", [{**made, column: other}], (2, "整行", "", "借据号 C1 已被另一笔贷款使用"))
+    town.take("inheritances", inherited("C1", "I1", 90, 建档立卡号="H2"))
+    assert town.send("loans", made, lent("C3", 4)).fresh == 1, "an heir's loan is still the one that was made"
+
+
 def test_good_rows_are_taken_when_asked_for_and_bad_ones_reported(busy: Town) -> None:
     rows = [fund("G1", "10"), fund("G2", "x"), fund("G1", "10"), fund("CZ1", "3"), fund("G5", "20")]
     cash = busy.cash("RCF-371621")
@@ -671,6 +709,75 @@ def test_a_file_says_that_a_prepayment_makes_instalments_smaller(town: Town) -> 
     assert {part.principal_fen for part in parts[1:]} == {93_750}, "30,000 over 32 quarters"
 
 
+def test_a_file_says_that_a_payment_is_kept_for_the_next_instalments(town: Town) -> None:
+    town.take("loans", roof("R1", 2))
+    town.take("repayments", paid("R1", "S1", "3000", "预存"))
+    parts = town.ask(
+        "SELECT i.principal_fen, i.paid_fen FROM loans.instalment i JOIN loans.loan l ON l.book_id = i.book_id AND l.id = "
+        "i.loan_id WHERE l.contract = 'R1' AND i.known_to_seq IS NULL ORDER BY i.number LIMIT 3"
+    )
+    assert parts == [(125_000, 125_000), (125_000, 125_000), (125_000, 50_000)]
+
+
+def test_a_running_loan_comes_with_its_arrears_or_without_any(town: Town) -> None:
+    since = {"欠息到期日": "2016-12-21", "欠息(元)": "100", "欠罚息(元)": "3"}
+    town.refuses(
+        "take-overs",
+        [
+            taken_over("T1", 2, **{"欠息(元)": "1"}), taken_over("T2", 3, "J2", 欠息到期日="2016-12-21"),
+            taken_over("T3", 4, "J3", **{"接管本金(元)": "50000.01"}), taken_over("L1", 1, "J4"),
+            taken_over("T4", 5, "J5", 未结息起始日="2017-01-03"),
+        ],
+        (2, "整行", "", "欠息金额与欠息到期日须同时填写"), (3, "整行", "", "欠息金额与欠息到期日须同时填写"),
+        (4, "整行", "", "接管本金必须大于零且不超过合同金额"), (5, "整行", "", "借据号 L1 已被另一笔贷款使用"),
+        (6, "整行", "", "已结息日期必须在上一结息日"),
+    )  # fmt: skip
+    town.take("take-overs", taken_over("T1", 2, **since))
+    assert town.cash("LB-371621-HMRCB", "1132.03") == 300
+    assert town.send("take-overs", taken_over("T1", 2, **since), taken_over("T2", 3, "J2")).fresh == 1
+    town.refuses("take-overs", [taken_over("T1", 2)], (2, "整行", "", "业务流水号 J1 已用于另一笔业务"))
+    town.close(date(2017, 1, 2))
+    assert town.broken() == []
+
+
+def test_one_payment_goes_to_the_loans_that_its_row_names(town: Town) -> None:
+    town.take("loans", lent("C1", 2, "20000"), lent("C2", 2, "10000"))
+    for row, reason in (
+        (jointly("J1", "C1、C9", "1"), "没有借据 C9"),
+        (jointly("J1", "C1、L1", "1"), "须属于同一账套、同一户"),
+        (jointly("J1", "C1、C2", "1", 指定清偿="L1"), "指定清偿的借据不在该户的贷款中"),
+        (jointly("J1", "C1、C1", "1"), "在归还的借据中重复"),
+    ):
+        town.refuses("joint-repayments", [row], (2, "整行", "", reason))
+    owed = (
+        "SELECT l.contract, s.principal_fen, s.excess_fen FROM loans.standing s JOIN loans.loan l ON (l.book_id, l.id) = "
+        "(s.book_id, s.loan_id) WHERE s.known_to_seq IS NULL AND l.contract IN ('C1', 'C2') ORDER BY 1"
+    )
+    before = town.ask(owed)
+    rows = [jointly("J1", "C1，C2", "10500", 指定清偿="C2"), jointly("J2", "C1 C2", "500")]
+    path = town.write(rows)
+    for _ in range(3):
+        batch = town.bring("joint-repayments", path).batch or 0
+        assert town.ask(owed) == [("C1", 1_900_000, 0), ("C2", 0, 0)]
+        town.undo(batch)
+        assert town.ask(owed) == before
+    assert town.bring("joint-repayments", path).fresh == 3, "two parts and one"
+    town.refuses("joint-repayments", [jointly("J2", "C1、C2", "501")], (2, "整行", "", "业务流水号 J2"))
+    town.close(date(2017, 1, 1))
+    assert town.broken() == []
+
+
+def test_a_renewal_is_taken_and_undone_as_often_as_one_likes(town: Town) -> None:
+    _, question = UNDONE["renewals"]
+    path, before = town.write([renewed("L1", "C1", "49000")]), town.ask(UNDONE["renewals"][1])
+    for _ in range(4):
+        batch = town.bring("renewals", path).batch or 0
+        assert town.ask(question) == [(name, 4_900_000 if name == "C1" else fen) for name, fen in
+                                      sorted([("C1", 0), *(row for row in before if row[0] != "L1")])]  # fmt: skip
+        town.undo(batch)
+        assert town.ask(question) == before
+
+
 def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     rows = [
         paid("NOPE", "S1", "1"), paid("L1", "S2", "1", day="2017-01-02"), paid("L1", "S3", "1", day="2016-12-31"),
@@ -679,7 +786,7 @@ def test_repayments_that_fit_no_loan_are_refused(still: Town) -> None:
     still.refuses(
         "repayments", rows, (2, "整行", "", "没有借据 NOPE"), (3, "整行", "", "日期 2017-01-02 晚于营业日 2017-01-01"),
         (4, "整行", "", "尚未放款"), (5, "整行", "", "业务流水号 P1 已用于另一笔业务"), (6, "整行", "", "没有借据 L1 的流水号 S4"),
-        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、减额还款、冲正、垫付费用、退款"),
+        (7, "整行", "", "超过暂收款"), (8, "类型", "罚", "应为：还款、减额还款、预存、冲正、垫付费用、退款"),
     )  # fmt: skip
 
 
@@ -977,6 +1084,10 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("restructurings", restructured("C7", "T1"))
     town.take("classifications", classed("C7", "K9"))
     town.take("inheritances", inherited("C7", "I9", 99, 建档立卡号="H12"))
+    town.take("joint-repayments", jointly("J9", "C6、C7", "10"))
+    town.take("take-overs", taken_over("T1", 100), suffix=".xlsx")
+    town.take("graces", spared("T1", "G9"))
+    town.take("misuses", misused("G2", "W9"))
     town.take("pledges", pledged("Z1", "P1"))
     town.take("relending", drawn("Z1", 方式="质押") | {"金额(元)": "900000"})
     town.take("stations", plant("G5", "M5", "H11"), suffix=".xlsx")
@@ -1018,7 +1129,7 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
                            "AND l.id = s.loan_id WHERE s.known_to_seq IS NULL"))  # fmt: skip
     assert states == {
         "L1": "accruing", "L8": "accruing", "G1": "accruing", "G2": "accruing", "C2": "written_off", "C3": "non_accrual", "C4": "non_accrual", "C5": "accruing", "G5": "accruing",
-        "E1": "accruing", "C6": "accruing", "C7": "accruing",
+        "T1": "accruing", "E1": "accruing", "C6": "accruing", "C7": "accruing",
     }  # fmt: skip
     assert [kind for (kind,) in town.ask("SELECT DISTINCT kind FROM app.import_batch ORDER BY 1")] == sorted(IMPORTERS)
 
@@ -1046,6 +1157,14 @@ UNDONE: dict[str, tuple[dict[str, object], str]] = {
         restructured("L1", "T1"),
         "SELECT count(*), min(principal_fen) FROM loans.instalment i JOIN loans.loan l ON (l.book_id, l.id) = (i.book_id, i.loan_id)"
         " WHERE l.contract = 'L1' AND known_to_seq IS NULL",
+    ),
+    "take-overs": (taken_over("T1", 2), PRINCIPAL),
+    "joint-repayments": (jointly("J1", "L1", "2000"), PRINCIPAL),
+    "misuses": (misused("L1", "W1"), "SELECT count(*) FROM loans.stream WHERE known_to_seq IS NULL AND kind = 'penalty'"),
+    "graces": (
+        spared("L1", "G1"),
+        "SELECT s.start_date, s.end_date, s.rate_ppb FROM loans.stream s JOIN loans.loan l ON (l.book_id, l.id) = "
+        "(s.book_id, s.loan_id) WHERE l.contract = 'L1' AND s.known_to_seq IS NULL ORDER BY 1",
     ),
     "classifications": (
         classed("L1", "K1"),
@@ -1672,7 +1791,7 @@ def test_cells_are_values_or_errors(kind: str, table: list[list[object]]) -> Non
 
 
 STRANGE = (
-    "", "0", "1", "-1", "0.005", "50000", "H1", "H9", "L1", "P1", "M1", "Z1", "惠民县", "阳信县", "371621", "HMRCB", "YXRCB", "X",
+    "", "0", "1", "-1", "0.005", "600", "50000", "1000000", "H1", "H9", "L1", "P1", "M1", "Z1", "惠民县", "阳信县", "371621", "HMRCB", "YXRCB", "X",
     "2017-01-01", "2017-01", "1999-12-31", "42736", "扶贫小额信贷", "FMSC", "光伏农户贷", "还款", "冲正", "退款", "借入", "展期", "申请",
     "核销", "市定", RARE, "😀", "'; DROP TABLE x; --", "%s", "=1+1", "NaN", "∞", "٣",
 )  # fmt: skip
@@ -1756,6 +1875,26 @@ def test_what_the_database_would_refuse_is_an_error_of_its_row(still: Town, kind
     assert outcome.errors
     assert outcome.batch is None
     assert still.contents() == before
+
+
+@pytest.mark.parametrize(
+    ("kind", "row", "column"),
+    [
+        ("restructurings", restructured("L1", "T1"), "还款间隔(月)"),
+        ("loans", lent("C1", 2, 参考利率="贷款基准利率"), "重定价周期(月)"),
+        ("policies", ruled(), "期限上限(月)"),
+        ("subsidy-schemes", scheme(**{"后段标准(%)": "20"}), "后段起始月"),
+    ],
+)
+def test_months_beyond_any_loan_are_an_error_of_their_cell(still: Town, kind: str, row: dict[str, object], column: str) -> None:
+    for months in ("0", "601", "1000000"):
+        still.refuses(kind, [{**row, column: months}], (2, column, months, "应为 1 到 600 的整月数"))
+
+
+def test_a_policy_of_absurd_terms_is_refused(still: Town) -> None:
+    for over in ({"最低年龄": "151"}, {"最高年龄": "1000000"}):
+        still.refuses("policies", [ruled(**over)], (2, *next(iter(over.items())), "应为 0 到 150 的周岁"))
+    still.refuses("policies", [ruled(最低年龄="60", 最高年龄="18")], (2, "整行", "", "最低年龄 60 高于最高年龄 18"))
 
 
 def test_a_serial_of_two_months_in_one_settlement_is_an_error_of_its_row(still: Town) -> None:

@@ -442,6 +442,38 @@ def application(book: Book, contract: str, home: str, fen: int = 3_000_000) -> A
     )  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    "other", [{"first_fen": 2_000_000}, {"purpose": "养牛"}, {"renews": "A0"}, {"fen": 3_000_001}, {"household": "002"}]
+)
+def test_a_loan_made_again_with_other_facts_is_refused(
+    session: Session, lending: dict[str, Book], other: dict[str, object]
+) -> None:
+    made = application(lending["LB"], "A1", "001")
+    assert len(disbursement.disburse(session, [made], "t")) == 1
+    with pytest.raises(DuplicateContract):
+        disbursement.disburse(session, [replace(made, **other)], "t")  # type: ignore[arg-type]
+    assert disbursement.disburse(session, [made], "t") == []
+
+
+def test_a_loan_is_taken_over_again_only_with_the_same_facts(session: Session, city: dict[str, Book]) -> None:
+    close_nights(session, FIRST_DAY, date(2017, 6, 30))
+    old = Application(
+        book=city["LB"], contract="OLD1", product="XEXD", household=None, borrower="B9", fen=5_000_000, rate_ppb=RATE,
+        drawn_on=date(2016, 9, 1), maturity=date(2017, 9, 1),
+    )  # fmt: skip
+    event = TakenOver(reference="in", value_date=date(2017, 7, 1), principal_fen=4_000_000, charged_until=date(2017, 6, 21))
+    assert len(disbursement.take_over(session, old, event, "t")) == 1
+    assert disbursement.take_over(session, old, event, "t") == []
+    with pytest.raises(EventReused):
+        disbursement.take_over(session, old, replace(event, principal_fen=1), "t")
+    with pytest.raises(DuplicateContract):
+        disbursement.take_over(session, old, replace(event, reference="again"), "t")
+    with pytest.raises(DuplicateContract):
+        disbursement.take_over(session, replace(old, purpose="养牛"), event, "t")
+    with pytest.raises(DuplicateContract):
+        disbursement.disburse(session, [old], "t")
+
+
 def test_the_cap_holds_over_all_borrowers_of_a_household(session: Session, lending: dict[str, Book]) -> None:
     lb = lending["LB"]
     checks = wiring.disbursement_checks()

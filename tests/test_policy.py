@@ -14,8 +14,9 @@ from ledger.books import Book
 from ledger.calendar import DAY, add_months
 from loans import admission, disbursement
 from loans.applications.application import Application
-from loans.errors import NotEligible
+from loans.errors import NotEligible, PolicyRefused
 from loans.policy.eligibility import Facts, Finding, check
+from loans.policy.loading import load
 from loans.policy.parameters import PARAMETERS, Limit, PolicyRow, nationwide, policy_on
 from loans.products import products
 from loans.terms.rates import references
@@ -37,6 +38,13 @@ def national(day: date = DAY_2022, product: str = "XEXD") -> list[Finding]:
 def failed(**changes: object) -> list[str]:
     facts = replace(GOOD, **changes)  # type: ignore[arg-type]
     return [f.rule for f in check(facts, policy_on(nationwide(), "XEXD", COUNTY, BANK, facts.day)) if not f.ok]
+
+
+@pytest.mark.parametrize("months", [0, 601, 1_000_000])
+def test_a_policy_that_no_loan_can_keep_to_is_not_loaded(session: Session, city: dict[str, Book], months: int) -> None:
+    row = PolicyRow(product="XEXD", valid_from=FIRST_DAY, source="惠扶组〔2017〕1号", county=COUNTY, max_months=months)
+    with pytest.raises(PolicyRefused, match=f"期限上限 {months} 个月，应为 1 到 600 个月"):
+        load(session, row, "t")
 
 
 def test_a_good_application_passes_every_rule() -> None:

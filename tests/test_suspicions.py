@@ -119,6 +119,22 @@ def test_money_of_several_households_that_reaches_one_account_is_suspicious(town
     assert {row["account"] for row in rows} == {"*" * 12 + "6655"}
 
 
+def test_one_name_that_receives_the_money_of_several_households_is_suspicious(town: Town) -> None:
+    town.take("loans", lent("C1", 1, "20000", 收款人="李收款", 收款账号=ACCOUNT), lent("C2", 1, "20000", 收款人="李收款"))
+    assert raised(town) == [], "one household"
+    town.take("loans", lent("C3", 3, 收款人="李收款", 收款账号="6223009988776650"), lent("C4", 4, 收款人="李付款"))
+    town.take("loans", *[lent(f"C{number}", number, 收款人="王演示") for number in (5, 6)])
+    assert found(town) == [], "not asked at drawdown; each his own payee, by a name that many bear"
+    named = raised(town)
+    assert [(one.contract, one.rule, one.facts["count"]) for one in named] == [
+        (contract, "shared_payee_name", 3) for contract in ("C1", "C2", "C3")
+    ]
+    assert [(row["contract"], row["payee"], row["account"]) for row in named[0].facts["rows"]] == [
+        ("C1", "李*", "*" * 12 + "6655"), ("C2", "李*", None), ("C3", "李*", "*" * 12 + "6650"),
+    ]  # fmt: skip
+    assert "李收款" not in json.dumps([one.facts for one in named], ensure_ascii=False)
+
+
 def raised_before(town: Town, rule: str) -> list[Hit]:
     with unit_of_work(town.engine) as session:
         return [one for one in hits(session) if one.rule == rule]
@@ -417,6 +433,7 @@ def test_nothing_stored_shows_a_person_in_clear(town: Town) -> None:
     town.take("repayments", paid("C1", "P1", "51000", day="2017-01-06"))
     town.take("loans", lent("N1", 1, "40000", 放款日期="2017-01-06", **contact))
     town.take("extensions", extension("C2", "X1", 签订日期="2017-01-06", 新到期日="2017-01-07"))
+    raised(town)
     town.take("inheritances", inherited("C2", "I1", 92, 建档立卡号="H1", 日期="2017-01-06"))
     raised(town)
     asked = {rule for _, rule in found(town)}

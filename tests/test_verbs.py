@@ -22,8 +22,9 @@ from loans.apportionment import Owed, apportion
 from loans.booking import Booked
 from loans.classification import RiskClass
 from loans.contract import Contract
-from loans.errors import EventRefused, EventReused
+from loans.errors import EventRefused, EventReused, NothingToRepay
 from loans.events import Prepayment, Repaid, Restructured
+from loans.joint_repayment import repay_together
 from loans.queries import horizon_now, lives
 from loans.terms import (
     NEVER,
@@ -195,6 +196,15 @@ def test_a_restructured_debt_is_laid_out_anew(session: Session, loan: Contract) 
         servicing.restructure(session, loan, replace(booked.event, reference="w", gov_ppb=40_000_001), "t")  # type: ignore[arg-type, call-arg]
 
 
+@pytest.mark.parametrize("months", [0, 601, 1_000_000])
+def test_a_restructured_debt_is_paid_within_a_lifetime(session: Session, loan: Contract, months: int) -> None:
+    event = Restructured(
+        reference="v", value_date=TODAY, maturity=add_months(TODAY, 24), rate_ppb=40_000_000, gov_ppb=0, every_months=months
+    )  # fmt: skip
+    with pytest.raises(EventRefused, match=f"还款间隔 {months} 个月，应为 1 到 600 个月"):
+        servicing.restructure(session, loan, event, "t")
+
+
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
@@ -220,12 +230,14 @@ def test_what_only_compares_with_a_standard_is_not_booked(
 # --- several loans of one household (民法典 560) ---------------------------------------------------------------------
 
 
-def debt(contract: str, due_fen: int, *, rate: int = 43_500_000, oldest: date | None = None, secured: bool = False) -> Owed:
+def debt(
+    contract: str, due_fen: int, *, undue: int = 1_000, rate: int = 43_500_000, first: date | None = None, secured: bool = False
+) -> Owed:
     return Owed(
         contract=contract,
         due_fen=due_fen,
-        whole_fen=due_fen + 1_000,
-        oldest_due=oldest,
+        whole_fen=due_fen + undue,
+        first_due=first,
         secured=secured,
         rate_ppb=rate,
         drawn_on=DRAWN,
@@ -238,7 +250,7 @@ def debt(contract: str, due_fen: int, *, rate: int = 43_500_000, oldest: date | 
         ([debt("A", 0, rate=90_000_000), debt("B", 100)], (), "B"),  # due before what is not
         ([debt("A", 100, secured=True, rate=90_000_000), debt("B", 100)], (), "B"),  # the least secured
         ([debt("A", 100), debt("B", 100, rate=49_000_000)], (), "B"),  # the heaviest
-        ([debt("A", 100, oldest=date(2017, 6, 1)), debt("B", 100, oldest=date(2017, 5, 1))], (), "B"),  # the oldest due
+        ([debt("A", 100, first=date(2017, 6, 1)), debt("B", 100, first=date(2017, 5, 1))], (), "B"),  # the oldest due
         ([debt("A", 100, rate=90_000_000), debt("B", 0)], ("B",), "B"),  # the debtor names it
     ],
 )
@@ -246,45 +258,108 @@ def test_one_payment_goes_to_loans_in_the_order_of_the_law(debts: list[Owed], na
     assert apportion(50, debts, named) == [(first, 50)]
 
 
+@pytest.mark.parametrize("named", [(), ("A",)])
+def test_what_one_loan_does_not_owe_goes_to_the_next_before_any_is_held(named: tuple[str, ...]) -> None:
+    debts = [debt("A", 0, undue=100), debt("B", 0, undue=1_000)]
+    assert apportion(500, debts, named) == [("A", 100), ("B", 400)]
+    assert apportion(1_101, debts, named) == [("A", 101), ("B", 1_000)], "at last the first holds what nobody is owed"
+
+
+def test_what_is_not_due_is_prepaid_where_it_weighs_most() -> None:
+    debts = [debt("A", 10, undue=100), debt("B", 0, undue=100, rate=49_000_000)]
+    assert apportion(60, debts) == [("A", 10), ("B", 50)]
+
+
 @given(
     st.integers(1, 1_000),
     st.lists(
-        st.builds(debt, st.uuids().map(str), st.integers(0, 300), rate=st.integers(1, 9), secured=st.booleans()),
+        st.builds(
+            debt,
+            st.uuids().map(str),
+            st.integers(0, 300),
+            undue=st.integers(0, 300),
+            rate=st.integers(1, 9),
+            secured=st.booleans(),
+        ),
         min_size=1,
         max_size=5,
     ),
+    st.integers(0, 5),
 )
-def test_nothing_of_a_payment_is_lost_between_loans(fen: int, debts: list[Owed]) -> None:
-    parts = apportion(fen, debts)
-    assert sum(part for _, part in parts) == fen
-    due = {d.contract: d.due_fen for d in debts}
-    beyond = [contract for contract, part in parts if part > due[contract]]
-    assert len(beyond) <= 1, "only the first is prepaid"
-    assert not beyond or fen > sum(due.values())
+def test_nothing_of_a_payment_is_lost_or_held_while_a_loan_owes(fen: int, debts: list[Owed], named: int) -> None:
+    parts = dict(apportion(fen, debts, [d.contract for d in debts[:named]]))
+    assert sum(parts.values()) == fen
+    assert all(part > 0 for part in parts.values())
+    held = [d for d in debts if parts.get(d.contract, 0) > d.whole_fen]
+    assert not held or all(parts.get(d.contract, 0) >= d.whole_fen for d in debts)
+    short = [d for d in debts if parts.get(d.contract, 0) < d.due_fen]
+    prepaid = [d for d in debts[named:] if parts.get(d.contract, 0) > d.due_fen]
+    assert not (short and prepaid), "what is due comes before what is not"
 
 
-def test_a_household_pays_two_loans_at_once_and_once(session: Session, city: dict[str, Book]) -> None:
+@pytest.fixture
+def both(session: Session, city: dict[str, Book]) -> list[tuple[Contract, bool]]:
+    """Two bullet loans of one household at 4.35 and 6 %, on 2017-06-30, nothing of their interest paid."""
     begin_on(session, DRAWN)
     plain = replace(
         TERMS, method=Method.BULLET, rates=(RateStep(DRAWN, 43_500_000),), interest=QUARTERS, day_count=DayCount.ACT_360
     )
     dear = replace(plain, rates=(RateStep(DRAWN, 60_000_000),))
     loans = [enter(session, city["LB"], terms, drawn(terms, f"d{n}"), f"H{n}") for n, terms in enumerate((plain, dear))]
-    day = date(2017, 6, 30)
-    close(session, DRAWN, day - DAY)
-    both = [(loan, False) for loan in loans]
-    booked = servicing.repay_together(session, both, "p", day, 100_000, "t")
+    close(session, DRAWN, JUNE - DAY)
+    return [(loan, False) for loan in loans]
+
+
+JUNE = date(2017, 6, 30)
+Both = list[tuple[Contract, bool]]
+
+
+def test_a_household_pays_two_loans_at_once_and_once(session: Session, both: Both) -> None:
+    booked = repay_together(session, both, "p", JUNE, 100_000, "t")
     paid = {one.contract.contract: one.event.fen for one in booked if isinstance(one.event, Repaid)}
     assert sum(paid.values()) == 100_000
     dear_life = next(one.life for one in booked if one.contract.contract == "H1")
     assert dear_life.standing.oldest_due is None, "the dearer is paid up"
     assert paid["H1"] == sum(c.whole_fen for c in dear_life.charges)
-    assert servicing.repay_together(session, both, "p", day, 100_000, "t") == []
-    with pytest.raises(EventReused):
-        servicing.repay_together(session, both, "p", day, 100_001, "t")
-    with pytest.raises(EventRefused, match="指定清偿的借据不在"):
-        servicing.repay_together(session, both, "q", day, 1, "t", named=("X",))
-    named = servicing.repay_together(session, both, "q", day, 10_000, "t", named=("H1",), dry_run=True)
+    assert repay_together(session, both, "p", JUNE, 100_000, "t") == []
+    named = repay_together(session, both, "q", JUNE, 10_000, "t", named=("H1",), dry_run=True)
     assert [(one.contract.contract, one.entry is not None) for one in named] == [("H1", True)]
-    close(session, day, day)
+    close(session, JUNE, JUNE)
     assert not failing(session)
+
+
+def test_a_joint_payment_is_refused_with_its_reason(session: Session, both: Both) -> None:
+    repay_together(session, both, "p", JUNE, 100_000, "t")
+    for change in ({"fen": 100_001}, {"day": JUNE - DAY}, {"contracts": both[:1]}):
+        with pytest.raises(EventReused):
+            repay_together(session, **{"contracts": both, "reference": "p", "day": JUNE, "fen": 100_000, "actor": "t"} | change)  # type: ignore[arg-type]
+    servicing.repay(session, [(both[0][0], Repaid(reference="plain", value_date=JUNE, fen=1))], "t")
+    with pytest.raises(EventReused):
+        repay_together(session, both, "plain", JUNE, 1, "t")
+    with pytest.raises(EventRefused, match="指定清偿的借据不在"):
+        repay_together(session, both, "q", JUNE, 1, "t", named=("X",))
+    with pytest.raises(NothingToRepay, match="没有写明归还哪些借据"):
+        repay_together(session, [], "q", JUNE, 1, "t")
+    with pytest.raises(EventRefused, match="金额必须大于零"):
+        repay_together(session, both, "q", JUNE, 0, "t")
+    with pytest.raises(EventRefused, match="重复"):
+        repay_together(session, [*both, both[0]], "q", JUNE, 1, "t")
+    stranger = (replace(both[1][0], household="H9"), False)
+    with pytest.raises(EventRefused, match="须属于同一账套、同一户"):
+        repay_together(session, [both[0], stranger], "q", JUNE, 1, "t")
+
+
+@pytest.mark.parametrize("named", [(), ("H0",), ("H1", "H0")])
+@pytest.mark.parametrize("fen", [100_000, 5_000_000, 5_050_000, 9_999_999, 10_200_000])
+def test_no_loan_holds_an_excess_while_the_other_owes(session: Session, both: Both, fen: int, named: tuple[str, ...]) -> None:
+    repay_together(session, both, "p", JUNE, fen, "t", named=named)
+    standings = [life.standing for life in lives(session, [loan.key for loan, _ in both], horizon_now(session)).values()]
+    owed = [found.principal_fen for found in standings]
+    assert not any(found.excess_fen for found in standings) or not any(owed)
+    assert sum(found.excess_fen for found in standings) == (10_200_000 - WHOLE_OF_BOTH if fen == 10_200_000 else 0)
+    close(session, JUNE, JUNE)
+    assert not failing(session)
+
+
+WHOLE_OF_BOTH = 10_000_000 + (3_625 + 55_583 + 5_438 + 40 + 64) + (5_000 + 76_667 + 7_500 + 77 + 123)
+"""By loan: six days to 20 March, 92 to 20 June, nine since; compound interest at the contract's rate to 20 June, and since."""

@@ -11,6 +11,7 @@ from typing import Any
 from app.imports.sheet import SheetRow, normal
 from ledger.errors import NotMoney
 from ledger.money import parse_yuan
+from loans.terms import MOST_MONTHS
 from loans.terms.rates import references
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, masked_id
@@ -20,6 +21,7 @@ EXACT_IN_EXCEL = 10**15
 LONGEST_TEXT = 200
 MOST_FEN = 10**17
 MOST_WHOLE = 1_000_000
+MOST_YEARS_OF_AGE = 150
 
 
 class CellRefused(Exception):
@@ -253,6 +255,22 @@ def whole_cell(raw: Any) -> int:
     if value != int(value) or not 0 <= value <= MOST_WHOLE:
         raise CellRefused(f"应为 0 到 {MOST_WHOLE} 的整数")
     return int(value)
+
+
+def months_cell(raw: Any) -> int:
+    """Return a number of months that a contract, a scheme or a policy may have."""
+    months = whole_cell(raw)
+    if not 1 <= months <= MOST_MONTHS:
+        raise CellRefused(f"应为 1 到 {MOST_MONTHS} 的整月数")
+    return months
+
+
+def age_cell(raw: Any) -> int:
+    """Return an age in full years that a person may have."""
+    years = whole_cell(raw)
+    if years > MOST_YEARS_OF_AGE:
+        raise CellRefused(f"应为 0 到 {MOST_YEARS_OF_AGE} 的周岁")
+    return years
 
 
 def person_id_cell(raw: Any) -> str:

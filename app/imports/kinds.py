@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 
-from app.imports import applying, backing, lending, oversight, relending, subsidising
+from app.imports import aftercare, applying, backing, lending, oversight, relending, subsidising
 from app.imports.batch import Importer
 from app.imports.cells import (
     Column,
     account_cell,
+    age_cell,
     any_id_cell,
     code_cell,
     date_cell,
     fen_cell,
     month_cell,
+    months_cell,
     number_cell,
     one_of,
     percent_ppb_cell,
@@ -26,7 +28,7 @@ from app.imports.cells import (
     words_cell,
     zero_or_more_fen_cell,
 )
-from app.imports.lookup import AMOUNT, BANK, CONTRACT, COUNTY, DAY, SERIAL
+from app.imports.lookup import AMOUNT, BANK, CONTRACT, CONTRACTS, COUNTY, DAY, SERIAL
 from app.imports.subsidising import PERIOD, STEP, WAY, WHO, WHY
 from ledger.books import BookKind
 from loans.classification import RiskClass
@@ -34,14 +36,18 @@ from loans.products import products
 from loans.relending.draw import Form
 from loans.relending.pledge import Asset
 from loans.subsidy.schemes import Mode
-from loans.terms import Method
+from loans.terms import GraceKind, Method
 from loans.terms.rates import references
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
 _METHODS = {"按期付息到期还本": Method.BULLET, "等额本金": Method.EQUAL_PRINCIPAL, "等额本息": Method.EQUAL_INSTALMENT}
+_GRACES = {
+    "延期还本": GraceKind.PRINCIPAL_DEFERRED, "延期付息": GraceKind.INTEREST_DEFERRED,
+    "利息转本": GraceKind.INTEREST_CAPITALISED, "免息": GraceKind.INTEREST_FREE,
+}  # fmt: skip
 _REFERENCES = {name: reference.code for reference in references().values() for name in (reference.code, reference.name)}
-_PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
+_PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "预存": "ahead", "冲正": "reversed", "垫付费用": "cost", "退款": "refund"}
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
 _YES_NO = {"是": True, "否": False}
@@ -51,7 +57,7 @@ _WANTED = (
     Column("建档立卡号", text_cell, required=False), Column(AMOUNT, fen_cell), Column("年利率(%)", percent_ppb_cell),
     Column("放款日期", date_cell), Column("到期日期", date_cell), Column("用途", text_cell, required=False),
     Column("参考利率", one_of(_REFERENCES), required=False), Column("加点(%)", spread_ppb_cell, required=False),
-    Column("重定价周期(月)", whole_cell, required=False), Column("贴息", one_of(_YES_NO), required=False),
+    Column("重定价周期(月)", months_cell, required=False), Column("贴息", one_of(_YES_NO), required=False),
     Column("风险补偿", one_of(_YES_NO), required=False),
 )  # fmt: skip
 
@@ -73,9 +79,9 @@ _ALL = (
             Column(COUNTY, text_cell), Column(BANK, text_cell, required=False), Column("产品", one_of(_PRODUCTS)),
             Column("生效日期", date_cell), Column("文件", text_cell), Column("限建档立卡", one_of(_YES_NO), required=False),
             Column("余额上限(元)", fen_cell, required=False), Column("贴息本金上限(元)", fen_cell, required=False),
-            Column("风险补偿本金上限(元)", fen_cell, required=False), Column("期限上限(月)", whole_cell, required=False),
-            Column("利率上限(%)", rate_cap_cell, required=False), Column("最低年龄", whole_cell, required=False),
-            Column("最高年龄", whole_cell, required=False), Column("禁止用途", words_cell, required=False),
+            Column("风险补偿本金上限(元)", fen_cell, required=False), Column("期限上限(月)", months_cell, required=False),
+            Column("利率上限(%)", rate_cap_cell, required=False), Column("最低年龄", age_cell, required=False),
+            Column("最高年龄", age_cell, required=False), Column("禁止用途", words_cell, required=False),
             Column("须审批", one_of(_YES_NO), required=False), Column("更正", one_of(_YES_NO), required=False),
         ),
     ),
@@ -125,6 +131,36 @@ _ALL = (
         ),
     ),
     Importer(
+        kind="take-overs", title="接管", unique=(COUNTY, BANK, CONTRACT),
+        apply=aftercare.take_overs, undo=lending.undo_loan_events,
+        columns=(
+            *_WANTED, Column(SERIAL, code_cell), Column(aftercare.TAKEN_ON, date_cell), Column(aftercare.LEFT, fen_cell),
+            Column(aftercare.UNCHARGED_FROM, date_cell), Column(aftercare.ARREARS_SINCE, date_cell, required=False),
+            *(Column(heading, zero_or_more_fen_cell, required=False) for heading in aftercare.ARREARS),
+        ),
+    ),
+    Importer(
+        kind="joint-repayments", title="多笔归还", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.joint_repayments, undo=lending.undo_loan_events,
+        columns=(
+            *_PLACE, Column(SERIAL, code_cell), Column(DAY, date_cell), Column(AMOUNT, fen_cell), Column(CONTRACTS, words_cell),
+            Column("指定清偿", words_cell, required=False), Column("有担保借据", words_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="misuses", title="挪用认定", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.misuses, undo=lending.undo_loan_events,
+        columns=(*_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell)),
+    ),
+    Importer(
+        kind="graces", title="宽限", unique=(COUNTY, BANK, SERIAL),
+        apply=aftercare.graces, undo=lending.undo_loan_events,
+        columns=(
+            *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell), Column("宽限种类", one_of(_GRACES)),
+            Column("宽限至", date_cell),
+        ),
+    ),
+    Importer(
         kind="extensions", title="展期", unique=(COUNTY, BANK, SERIAL),
         apply=lending.extensions, undo=lending.undo_loan_events,
         columns=(
@@ -138,7 +174,7 @@ _ALL = (
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column("签订日期", date_cell), Column("新到期日", date_cell),
             Column("年利率(%)", percent_ppb_cell), Column("贴息率(%)", percent_ppb_cell, required=False),
-            Column("还款方式", one_of(_METHODS), required=False), Column("还款间隔(月)", whole_cell, required=False),
+            Column("还款方式", one_of(_METHODS), required=False), Column("还款间隔(月)", months_cell, required=False),
             Column("延期还本至", date_cell, required=False),
         ),
     ),
@@ -194,7 +230,7 @@ _ALL = (
             Column("结算周期", one_of({"按月": "month", "按季": "quarter", "按年": "year"})),
             Column("年度起始月", whole_cell, required=False),
             Column("贴息标准", one_of({"全额": "full", "比例": "percent", "点数": "points"})),
-            Column("标准(%)", share_ppb_cell, required=False), Column("后段起始月", whole_cell, required=False),
+            Column("标准(%)", share_ppb_cell, required=False), Column("后段起始月", months_cell, required=False),
             Column("后段标准(%)", share_ppb_cell, required=False), Column("展期贴息", one_of({"是": True, "否": False})),
             Column("省级(%)", share_ppb_cell, required=False), Column("市级(%)", share_ppb_cell, required=False),
             Column("县级(%)", share_ppb_cell, required=False),

@@ -1,6 +1,6 @@
 """Lending (放贷): files of households, loans, repayments and extensions become business, and are undone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -22,8 +22,19 @@ from loans.applications.queries import applies
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.errors import BadTerms, EventRefused, UnknownLoan
-from loans.events import CostAdvanced, Disbursed, Inherited, LoanEvent, Prepayment, Refunded, Repaid, Restructured, in_effect
-from loans.queries import borrows, contracts_numbered, events_of, events_referenced, free_references
+from loans.events import (
+    CostAdvanced,
+    Disbursed,
+    Inherited,
+    LoanEvent,
+    Prepayment,
+    Refunded,
+    Repaid,
+    Restructured,
+    TakenOver,
+    in_effect,
+)
+from loans.queries import UNDONE, borrows, contracts_numbered, events_of, events_referenced, free_references
 from loans.suspicions.contacts import contact_of
 from loans.suspicions.dunnings import dunned
 from loans.terms import Cycle, Floating, Reset
@@ -31,7 +42,7 @@ from loans.terms.rates import months_of
 from registry.identity import birth_date
 from registry.reference import county_code
 
-PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER}
+PREPAYS = {"repaid": Prepayment.SHORTER, "smaller": Prepayment.SMALLER, "ahead": Prepayment.AHEAD}
 """What a repayment beyond the dues does, by its type in the file (提前还款方式)."""
 
 
@@ -58,7 +69,7 @@ def undo_households(session: Session, _: Desk, made: Made) -> None:
 def loans(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Make loans, and their borrowers where they are new."""
     wanted = [application for _, application in loans_wanted(session, desk, records)]
-    return _made(disbursement.disburse(session, wanted, desk.actor, disbursement_checks()))
+    return made_of(disbursement.disburse(session, wanted, desk.actor, disbursement_checks()))
 
 
 def loans_wanted(session: Session, desk: Desk, records: Sequence[Record]) -> list[tuple[Record, Application]]:
@@ -91,7 +102,7 @@ def loans_wanted(session: Session, desk: Desk, records: Sequence[Record]) -> lis
 def repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Book repayments, costs, refunds and reversals in the order of the file; repayments in a row as one batch."""
     look = Lookup(session, records)
-    names = _references(session, look, records, DAY)
+    names = references(session, look, records, DAY)
     booked: list[Booked] = []
     payments: list[tuple[Contract, Repaid]] = []
     for r in records:
@@ -109,27 +120,27 @@ def repayments(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             case _:
                 _require_same(session, contract, name, r[AMOUNT])
                 booked += servicing.reverse(session, contract, name, r[DAY], desk.actor)
-    return _made(booked + servicing.repay(session, payments, desk.actor))
+    return made_of(booked + servicing.repay(session, payments, desk.actor))
 
 
 def extensions(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Extend loans."""
     look = Lookup(session, records)
-    names = _references(session, look, records, "签订日期")
+    names = references(session, look, records, "签订日期")
     rows = [(look.contract(r, r["签订日期"]), names[r.number], r["签订日期"], r["新到期日"], r["年利率(%)"]) for r in records]
-    return _made(servicing.extend(session, rows, desk.actor))
+    return made_of(servicing.extend(session, rows, desk.actor))
 
 
 def drawings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Draw further parts of loans."""
     look = Lookup(session, records)
-    names = _references(session, look, records, DAY)
+    names = references(session, look, records, DAY)
     booked: list[Booked] = []
     for r in records:
         book, contract = look.book(r, BookKind.LOANS, r[DAY]), look.contract(r, r[DAY])
         event = Disbursed(reference=names[r.number], value_date=r[DAY], fen=r[AMOUNT])
         booked += disbursement.draw_more(session, book, contract, event, desk.actor, disbursement_checks())
-    return _made(booked)
+    return made_of(booked)
 
 
 def renewals(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
@@ -144,16 +155,15 @@ def renewals(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             borrower=old.borrower, fen=r[AMOUNT], rate_ppb=r["年利率(%)"], drawn_on=day, maturity=r["到期日期"],
             purpose=old.purpose, born_on=registry.households.born_on(session, desk.cipher, old.county, old.borrower),
         )  # fmt: skip
-        key = (old.book_id, f"{r['新借据号']}/renewal/settled")
-        reference = free_references(session, [key])[key].removesuffix("/settled")
+        reference = free_stem(session, old.book_id, f"{r['新借据号']}/renewal", "/settled")
         booked += renewal.renew(session, old, application, reference, desk.actor)
-    return _made(booked)
+    return made_of(booked)
 
 
 def restructurings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Restructure debts."""
     look = Lookup(session, records)
-    names = _references(session, look, records, "签订日期")
+    names = references(session, look, records, "签订日期")
     booked: list[Booked] = []
     for r in records:
         event = Restructured(
@@ -161,13 +171,13 @@ def restructurings(session: Session, desk: Desk, records: Sequence[Record]) -> M
             gov_ppb=r["贴息率(%)"] or 0, method=r["还款方式"], every_months=r["还款间隔(月)"], principal_from=r["延期还本至"],
         )  # fmt: skip
         booked += servicing.restructure(session, look.contract(r, r["签订日期"]), event, desk.actor)
-    return _made(booked)
+    return made_of(booked)
 
 
 def inheritances(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Pass debts to heirs, who are borrowers from then on."""
     look = Lookup(session, records)
-    names = _references(session, look, records, DAY)
+    names = references(session, look, records, DAY)
     booked: list[Booked] = []
     for r in records:
         contract = look.contract(r, r[DAY])
@@ -176,15 +186,15 @@ def inheritances(session: Session, desk: Desk, records: Sequence[Record]) -> Mad
         booked += servicing.inherit(
             session, contract, names[r.number], r[DAY], who, desk.actor, subsidised=r["继续贴息"]
         )  # fmt: skip
-    return _made(booked)
+    return made_of(booked)
 
 
 def classifications(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Class loans as people found."""
     look = Lookup(session, records)
-    names = _references(session, look, records, DAY)
+    names = references(session, look, records, DAY)
     judged = [(look.contract(r, r[DAY]), names[r.number], r[DAY], r["分类"], r["理由"]) for r in records]
-    return _made(servicing.reclassify(session, judged, desk.actor))
+    return made_of(servicing.reclassify(session, judged, desk.actor))
 
 
 def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
@@ -199,7 +209,7 @@ def undo_loan_events(session: Session, desk: Desk, made: Made) -> None:
         _, event = events_referenced(session, [(book.id, m["reference"])])[(book.id, m["reference"])]
         if event.kind == "reversed":
             raise ImportRefused(f"借据 {m['contract']}：冲正不能再撤销，请重新登记还款")
-        begins = isinstance(event, Disbursed) and event == _first(session, contract)
+        begins = isinstance(event, Disbursed | TakenOver) and event == _first(session, contract)
         if begins:
             _require_nothing_on(session, contract, event)
         servicing.undo(session, contract, m["reference"], event.value_date, desk.actor)
@@ -214,15 +224,26 @@ def release_borrower(session: Session, county: str, borrower: str) -> None:
         registry.households.release_borrower(session, county, borrower)
 
 
-def _made(booked: Sequence[Booked]) -> list[dict[str, Any]]:
+def made_of(booked: Sequence[Booked]) -> list[dict[str, Any]]:
+    """Return what an undo of events has to go by."""
     return [{"book": b.contract.book, "contract": b.contract.contract, "reference": b.event.reference} for b in booked]
 
 
-def _references(session: Session, look: Lookup, records: Sequence[Record], day: str) -> dict[int, str]:
+def references(session: Session, look: Lookup, records: Sequence[Record], day: str) -> dict[int, str]:
     """Return what each row's event is booked under, by row number."""
     keys = {r.number: (look.contract(r, r[day]).book_id, str(r[SERIAL])) for r in records}
     free = free_references(session, keys.values())
     return {number: free[key] for number, key in keys.items()}
+
+
+def free_stem(session: Session, book_id: int, stem: str, suffix: str) -> str:
+    """Return what to book the events of one row under, each with a suffix: the stem, or another if this one's was undone."""
+
+    def undone(session: Session, names: Iterable[tuple[int, str]]) -> set[tuple[int, str]]:
+        asked = {(book_id, f"{name.removesuffix(UNDONE)}{suffix}{UNDONE}"): (book_id, name) for _, name in names}
+        return {asked[key] for key in events_referenced(session, asked)}
+
+    return free_references(session, [(book_id, stem)], undone)[(book_id, stem)]
 
 
 def _require_same(session: Session, contract: Contract, reference: str, fen: int) -> None:

@@ -13,6 +13,8 @@ from loans.queries import contracts_numbered
 from registry.reference import county_code
 
 COUNTY, BANK, CONTRACT, SERIAL, DAY, AMOUNT = "县区", "银行代码", "借据号", "流水号", "日期", "金额(元)"
+CONTRACTS = "归还借据"
+"""Several contracts in one cell."""
 
 
 class Lookup:
@@ -21,7 +23,8 @@ class Lookup:
     def __init__(self, session: Session, records: Sequence[Record]) -> None:
         self.session = session
         self._books: dict[tuple[object, ...], Book] = {}
-        self._numbers = sorted({str(r[CONTRACT]) for r in records if r.values.get(CONTRACT)})
+        named = {str(r[CONTRACT]) for r in records if r.values.get(CONTRACT)}
+        self._numbers = sorted(named.union(*(r.values.get(CONTRACTS) or () for r in records)))
         self._contracts: dict[tuple[int, str], Contract] | None = None
 
     def book(self, record: Record, kind: BookKind, day: date) -> Book:
@@ -38,8 +41,8 @@ class Lookup:
             self._books[key] = book_named(self.session, code)
         return self._books[key]
 
-    def contract(self, record: Record, day: date) -> Contract:
-        """Return the contract that a row names.
+    def contract(self, record: Record, day: date, number: str | None = None) -> Contract:
+        """Return the contract that a row names; of several, the one of a number.
 
         Raises:
             UnknownLoan: the book has none of that number.
@@ -47,7 +50,8 @@ class Lookup:
         book = self.book(record, BookKind.LOANS, day)
         if self._contracts is None:
             self._contracts = {(c.book_id, c.contract): c for c in contracts_numbered(self.session, self._numbers)}
-        found = self._contracts.get((book.id, record[CONTRACT]))
+        wanted = record[CONTRACT] if number is None else number
+        found = self._contracts.get((book.id, wanted))
         if found is None:
-            raise UnknownLoan(record[CONTRACT])
+            raise UnknownLoan(wanted)
         return found

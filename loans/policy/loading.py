@@ -11,6 +11,7 @@ from loans.policy.parameters import PARAMETERS, PolicyRow
 from loans.policy.queries import standing
 from loans.policy.tables import policy
 from loans.products import product_on
+from loans.terms import MOST_MONTHS
 
 
 def load(session: Session, row: PolicyRow, actor: str, *, corrects: bool = False) -> int | None:
@@ -23,13 +24,16 @@ def load(session: Session, row: PolicyRow, actor: str, *, corrects: bool = False
         corrects: the row takes the place of one for the same place, product and day.
 
     Raises:
-        PolicyRefused: no county, no document, no parameter, or another row for the same place, product and day stands.
+        PolicyRefused: no county, no document, no parameter, terms that no loan could keep to, or another row for the same
+            place, product and day stands.
         UnknownProduct: no such product on that day.
     """
     product_on(row.product, row.valid_from)
     said = _parameters(row)
     if row.county is None or not row.source.strip() or not said:
         raise PolicyRefused(row.name, "须写明县区、文件和至少一项参数")
+    if absurd := _absurd(row):
+        raise PolicyRefused(row.name, absurd)
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('loans.policy/' || :county, 0))"), {"county": row.county})
     same = [known for known in standing(session, [row.county]).values() if _place(known) == _place(row)]
     if row in same:
@@ -57,6 +61,15 @@ def withdraw(session: Session, number: int, actor: str) -> None:
         raise PolicyRefused(row.name, "已撤回")
     session.execute(insert(policy).values(**_columns(row), parameters={}, withdraws=number, actor=actor))
     audit.record(session, actor, "policy withdrawn", f"policy {number}", {"source": row.source})
+
+
+def _absurd(row: PolicyRow) -> str | None:
+    """Return what no loan could keep to, none if all can."""
+    if row.max_months is not None and not 1 <= row.max_months <= MOST_MONTHS:
+        return f"期限上限 {row.max_months} 个月，应为 1 到 {MOST_MONTHS} 个月"
+    if row.min_age is not None and row.max_age is not None and row.min_age > row.max_age:
+        return f"最低年龄 {row.min_age} 高于最高年龄 {row.max_age}"
+    return None
 
 
 def _place(row: PolicyRow) -> tuple[object, ...]:

@@ -14,6 +14,7 @@ from typing import Any
 
 from ledger.calendar import add_months
 from loans.errors import BadScheme
+from loans.terms.cycles import MOST_MONTHS
 from loans.terms.rates import RateStep
 
 
@@ -74,6 +75,8 @@ class Scheme:
         months = [share.from_month for share in self.shares]
         if months != sorted(set(months)) or months[:1] not in ([], [0]):
             raise BadScheme(self.source, "贴息标准须自放款起，按月份递增")
+        if months and months[-1] > MOST_MONTHS:
+            raise BadScheme(self.source, f"贴息标准的起始月不得超过 {MOST_MONTHS}")
         if any((share.percent is None) == (share.points_ppb is None) for share in self.shares):
             raise BadScheme(self.source, "贴息标准须为比例或固定点数之一")
         if any(not 0 <= (share.percent or 0) <= 100 or (share.points_ppb or 0) < 0 for share in self.shares):

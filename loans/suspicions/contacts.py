@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from sqlalchemy import delete, insert
+from sqlalchemy import delete, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from loans.suspicions.rules import Key
@@ -45,6 +45,21 @@ def store(session: Session, contacts: Mapping[Key, Contact]) -> None:
             row[f"{name}_masked"] = secret and secret.masked
         rows.append(row)
     session.execute(insert(contact).inline(), rows)
+
+
+def other_than(session: Session, contacts: Mapping[Key, Contact]) -> set[Key]:
+    """Return the loans of which another payee, account or phone is kept than is said; what is not said is no other."""
+    if not contacts:
+        return set()
+    columns = (contact.c.book_id, contact.c.loan_id, contact.c.payee, contact.c.account_hmac, contact.c.phone_hmac)
+    rows = session.execute(select(*columns).where(tuple_(contact.c.book_id, contact.c.loan_id).in_(list(contacts))))
+    kept = {(row.book_id, row.loan_id): (row.payee, row.account_hmac, row.phone_hmac) for row in rows}
+    found = set()
+    for key, one in contacts.items():
+        said = (one.payee, one.account and one.account.mark, one.phone and one.phone.mark)
+        if any(new and new != old for new, old in zip(said, kept.get(key, (None, None, None)), strict=True)):
+            found.add(key)
+    return found
 
 
 def remove(session: Session, key: Key) -> None:

@@ -29,20 +29,31 @@ _LOAN = (
 )
 """A loan `l` of book `b` and borrower `w`, as the rows behind a hit show it."""
 _NAMED = "JOIN ledger.book b ON b.id = l.book_id LEFT JOIN registry.borrower w ON w.county = l.county AND w.code = l.borrower"
+_PAYEE = "left(c.payee, 1) || '*'"
 _LATE = "known_to_seq IS NULL AND kind IN ('penalty', 'compound')"
 
 
-def _shared(session: Session, keys: Collection[Key], rule: str, column: str) -> Iterator[Suspicion]:
-    """Yield loans whose account or phone loans of other households have, too."""
-    same = f"JOIN loans.contact c ON c.{column}_hmac = m.mark JOIN loans.loan l ON l.book_id = c.book_id AND l.id = c.loan_id"
+_NOT_HIS_OWN = (
+    "NOT EXISTS (SELECT FROM loans.loan o JOIN registry.borrower p ON p.county = o.county AND p.code = o.borrower "
+    "WHERE o.book_id = c.book_id AND o.id = c.loan_id AND p.name = c.payee)"
+)
+"""The payee of a contact `c` is not the borrower: many people bear one name, and each is his own payee."""
+
+
+def _shared(
+    session: Session, keys: Collection[Key], rule: str, mark: str, shown: Mapping[str, str], only: str = "true"
+) -> Iterator[Suspicion]:
+    """Yield loans of whose contact a column is the same as of loans of other households; `shown` of it, by name, is masked."""
+    same = f"JOIN loans.contact c ON c.{mark} = m.mark AND {only} JOIN loans.loan l ON l.book_id = c.book_id AND l.id = c.loan_id"
+    behind = "".join(f", '{name}', {masked}" for name, masked in shown.items())
     rows = _ask(
         session,
-        f"WITH mine AS MATERIALIZED (SELECT a.book_id, a.loan_id, c.{column}_hmac AS mark FROM {_ASKED} "
-        f"  JOIN loans.contact c USING (book_id, loan_id) WHERE c.{column}_hmac IS NOT NULL), "
+        f"WITH mine AS MATERIALIZED (SELECT a.book_id, a.loan_id, c.{mark} AS mark FROM {_ASKED} "
+        f"  JOIN loans.contact c USING (book_id, loan_id) WHERE c.{mark} IS NOT NULL AND {only}), "
         f"many AS MATERIALIZED (SELECT m.mark, count(*) AS total FROM (SELECT DISTINCT mark FROM mine) m {same} "
         "  GROUP BY m.mark HAVING count(DISTINCT (l.county, coalesce(l.household, l.borrower))) > 1), "
         "shared AS MATERIALIZED (SELECT m.mark, m.total, (array_agg("
-        f"  jsonb_build_object({_LOAN}, '{column}', c.{column}_masked, 'payee', left(c.payee, 1) || '*') "
+        f"  jsonb_build_object({_LOAN}{behind}) "
         "  ORDER BY l.terms ->> 'drawn_on', l.book_id, l.id))[1:CAST(:most AS integer)] AS rows "
         f"  FROM many m {same} {_NAMED} GROUP BY m.mark, m.total) "
         "SELECT m.book_id, m.loan_id, s.total, to_jsonb(s.rows) AS rows FROM mine m JOIN shared s USING (mark)",
@@ -53,12 +64,20 @@ def _shared(session: Session, keys: Collection[Key], rule: str, column: str) -> 
 
 def shared_payee(session: Session, keys: Collection[Key], _: date) -> Iterator[Suspicion]:
     """Yield loans whose money reached an account that other households' loans reached, too (户贷企用)."""
-    return _shared(session, keys, "shared_payee", "account")
+    return _shared(session, keys, "shared_payee", "account_hmac", {"account": "c.account_masked", "payee": _PAYEE})
+
+
+def shared_payee_name(session: Session, keys: Collection[Key], _: date) -> Iterator[Suspicion]:
+    """Yield loans whose money went to somebody else than the borrower who received other households' loans, too, by his name,
+    on whatever account.
+    """
+    shown = {"payee": _PAYEE, "account": "c.account_masked"}
+    return _shared(session, keys, "shared_payee_name", "payee", shown, _NOT_HIS_OWN)
 
 
 def shared_phone(session: Session, keys: Collection[Key], _: date) -> Iterator[Suspicion]:
     """Yield loans whose borrower left a phone number that other households' borrowers left, too."""
-    return _shared(session, keys, "shared_phone", "phone")
+    return _shared(session, keys, "shared_phone", "phone_hmac", {"phone": "c.phone_masked", "payee": _PAYEE})
 
 
 def on_list(session: Session, keys: Collection[Key], day: date) -> Iterator[Suspicion]:
@@ -218,7 +237,8 @@ def heir_over_cap(session: Session, keys: Collection[Key], _: date) -> Iterator[
 
 
 FINDERS: Mapping[str, Callable[[Session, Collection[Key], date], Iterator[Suspicion]]] = {
-    "shared_payee": shared_payee, "shared_phone": shared_phone, "on_list": on_list, "same_id_two_banks": same_id_two_banks,
+    "shared_payee": shared_payee, "shared_payee_name": shared_payee_name, "shared_phone": shared_phone, "on_list": on_list,
+    "same_id_two_banks": same_id_two_banks,
     "hides_overdue": hides_overdue, "extension_signed_late": extension_signed_late, "limitation": out_of_time,
     "heir_over_cap": heir_over_cap,
 }  # fmt: skip

@@ -1,6 +1,6 @@
 """Terms (贷款条款): a contract as data, in values that a reader of contracts knows; `loans.schedule` makes lines of them."""
 
-from loans.terms.cycles import QUARTERS, Cycle, MonthEnd, Stub, Unit
+from loans.terms.cycles import MOST_MONTHS, QUARTERS, Cycle, MonthEnd, Stub, Unit
 from loans.terms.daycount import DayCount
 from loans.terms.loan import (
     NON_ACCRUAL_AFTER_DAYS,
@@ -22,8 +22,8 @@ from loans.terms.rolling import AT_MATURITY, NEVER, Calendar, Convention, Rollin
 from loans.terms.rounding import TO_FEN, Mode, Place, Residue, Rounding
 
 __all__ = [
-    "AT_MATURITY", "NEVER", "NON_ACCRUAL_AFTER_DAYS", "OPEN_END", "OVER_90_DAYS", "QUARTERS", "TO_FEN", "UP_TO_90_DAYS",
-    "Calendar", "Component", "CompoundBase", "Convention", "Cycle", "DayCount", "Floating", "Grace", "GraceKind",
+    "AT_MATURITY", "MOST_MONTHS", "NEVER", "NON_ACCRUAL_AFTER_DAYS", "OPEN_END", "OVER_90_DAYS", "QUARTERS", "TO_FEN",
+    "UP_TO_90_DAYS", "Calendar", "Component", "CompoundBase", "Convention", "Cycle", "DayCount", "Floating", "Grace", "GraceKind",
     "LoanTerms", "Method", "Mode", "MonthEnd", "Place", "RateStep", "Reset", "Residue", "Rolling", "Rounding", "Step",
     "StreamKind", "Stub", "Unit", "charge_fen", "floating_steps", "interest_fen", "is_settlement_day",
     "last_settlement_before", "settlement_days",

@@ -13,6 +13,9 @@ from itertools import count
 from ledger.calendar import DAY, add_months, days_in_month, is_month_end, next_month
 from loans.errors import BadTerms
 
+MOST_MONTHS = 600
+"""No contract, scheme or policy counts more months than fifty years have."""
+
 
 class Unit(StrEnum):
     """What a period is counted in."""
