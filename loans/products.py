@@ -24,7 +24,6 @@ class Product:
     method: Method
     principal: Cycle | None
     grace_months: int
-    max_extensions: int | None
     floats: bool
     penalty_percent: int
     compound_base: CompoundBase
@@ -79,7 +78,6 @@ def products() -> tuple[Product, ...]:
                     small_loan=row["small_loan"], method=Method(row["method"]),
                     principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
                     grace_months=row.get("grace_months", 0),
-                    max_extensions=row.get("max_extensions"),
                     floats=row.get("floats", False),
                     penalty_percent=row["penalty_percent"],
                     compound_base=CompoundBase(row["compound_base"]),

@@ -14,7 +14,7 @@ from loans import repricing, servicing
 from loans.applications.application import Application
 from loans.contract import Contract
 from loans.disbursement import disburse, take_over
-from loans.errors import BadTerms, EventRefused, NoReferenceRate
+from loans.errors import BadTerms, NoReferenceRate, NotEligible
 from loans.events import RateSet, Repaid, TakenOver
 from loans.queries import events_of, horizon_now, lives
 from loans.terms import Cycle, Floating, Reset, StreamKind
@@ -125,5 +125,5 @@ def test_an_extension_without_a_rate_takes_the_tiers(session: Session, city: dic
     (done,) = servicing.extend(session, [extension], "t")
     assert done.life.terms.rates[-1].rate_ppb == 46_500_000
     assert servicing.extend(session, [extension], "t") == []
-    with pytest.raises(EventRefused, match="贷款通则"):
+    with pytest.raises(NotEligible, match="贷款通则"):
         servicing.extend(session, [(booked.contract, "y", date(2020, 10, 1), add_months(DRAWN, 30), None)], "t")

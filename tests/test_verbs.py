@@ -22,8 +22,10 @@ from loans.apportionment import Owed, apportion
 from loans.booking import Booked
 from loans.classification import RiskClass
 from loans.contract import Contract
-from loans.errors import EventRefused, EventReused
+from loans.errors import EventRefused, EventReused, NotEligible
 from loans.events import Prepayment, Repaid, Restructured
+from loans.policy.loading import load
+from loans.policy.parameters import PolicyRow
 from loans.queries import horizon_now, lives
 from loans.terms import (
     NEVER,
@@ -42,6 +44,10 @@ from loans.terms import (
     Rounding,
     StreamKind,
 )
+from registry import households
+from registry.cipher import Cipher
+from registry.households import Household
+from registry.identity import id_check_digit
 
 DRAWN = date(2017, 3, 15)
 TERMS = LoanTerms(
@@ -52,10 +58,16 @@ TODAY = date(2017, 4, 20)
 
 
 @pytest.fixture
-def loan(session: Session, city: dict[str, Book]) -> Contract:
-    """A loan by the month whose first instalment was paid, on 2017-04-20."""
+def loan(session: Session, city: dict[str, Book], cipher: Cipher) -> Contract:
+    """A loan by the month to a household of the register, whose first instalment was paid, on 2017-04-20."""
     begin_on(session, DRAWN)
-    contract = enter(session, city["LB"], TERMS, drawn(TERMS))
+    stem = "37990119700101001"
+    home = Household(
+        county="371621", number="H1", village="演示村", persons=3, standard="national", registered_on=date(2015, 12, 1),
+        head_name="王演示", head_id=stem + id_check_digit(stem), account=None,
+    )  # fmt: skip
+    households.enrol(session, cipher, [home], "t")
+    contract = replace(enter(session, city["LB"], TERMS, drawn(TERMS)), household="H1")
     close(session, DRAWN, add_months(DRAWN, 1) - DAY)
     servicing.repay(session, [(contract, Repaid(reference="1", value_date=add_months(DRAWN, 1), fen=408_000))], "t")
     close(session, add_months(DRAWN, 1), TODAY - DAY)
@@ -162,10 +174,11 @@ def test_a_grace_defers_and_capitalises_what_it_says(session: Session, loan: Con
         servicing.grant_graces(session, [(loan, "w", TODAY, GraceKind.PRINCIPAL_DEFERRED, TERMS.maturity)], "t")
 
 
-def test_a_product_extends_as_often_as_its_rules_allow(session: Session, loan: Contract) -> None:
+def test_a_loan_is_extended_as_often_as_policy_allows(session: Session, loan: Contract) -> None:
+    load(session, PolicyRow(product="XEXD", valid_from=TODAY, source="惠扶组〔2017〕1号", county="371621", max_extensions=1), "t")
     VERBS["extend"](session, loan, False)
     assert VERBS["extend"](session, loan, False) == []
-    with pytest.raises(EventRefused, match="只能展期（含续贷） 1 次"):
+    with pytest.raises(NotEligible, match="展期续贷次数：已 1 次，要求合计不超过 1 次"):
         servicing.extend(session, [(loan, "again", TODAY, add_months(DRAWN, 20), 47_500_000)], "t")
 
 
