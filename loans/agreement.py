@@ -4,6 +4,7 @@ A contract keeps its terms whatever policy says later; who changes them by a new
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -18,8 +19,8 @@ from loans.policy.queries import policy_rows
 from loans.queries import horizon_now
 from loans.replay import replay
 from loans.subsidy.queries import gov_ppb_when_extended
-from loans.terms import LoanTerms
-from loans.terms.rates import rate_when_extended
+from loans.terms import Floating, LoanTerms
+from loans.terms.rates import months_of, rate_when_extended, reference_for, references, same_tier
 from registry import households
 
 
@@ -38,12 +39,13 @@ def extension(
         NoReferenceRate: it takes the tier's rate, and nothing was quoted by one of the days.
     """
     now = _terms_on(session, contract, happened, agreed_on)
+    follows = _followed(now, maturity)
     if rate_ppb is None:
-        first_ppb = int(contract.terms.rates[0].rate_ppb)
-        rate_ppb = rate_when_extended(first_ppb, contract.terms.drawn_on, contract.terms.maturity, agreed_on, maturity)
+        rate_ppb = _rate_when_extended(contract.terms, now, agreed_on, maturity, follows)
     return Extended(
         reference=reference, value_date=agreed_on, maturity=maturity, rate_ppb=rate_ppb,
         gov_ppb=gov_ppb_when_extended(session, contract, rate_ppb) if now.subsidised_from(agreed_on) else 0,
+        follows_months=follows.months if follows else None,
     )  # fmt: skip
 
 
@@ -72,6 +74,30 @@ def require_allowed(session: Session, contract: Contract, happened: Sequence[Loa
     """
     if failed := [one.sentence for one in explain(session, contract, happened, event) if not one.ok]:
         raise NotEligible(contract.contract, contract.household, failed)
+
+
+def restructuring(session: Session, contract: Contract, happened: Sequence[LoanEvent], event: Restructured) -> Restructured:
+    """Return a restructuring with the tier that the loan's floating rate follows from then on."""
+    follows = _followed(_terms_on(session, contract, happened, event.value_date), event.maturity)
+    return replace(event, follows_months=follows.months if follows else None)
+
+
+def _followed(now: LoanTerms, maturity: date) -> Floating | None:
+    """Return what a floating rate follows once the whole term comes into another tier; None if it does not."""
+    floating = now.floating
+    if floating is None or same_tier(references()[floating.reference], now.drawn_on, now.maturity, maturity):
+        return None
+    return replace(floating, months=months_of(now.drawn_on, maturity))
+
+
+def _rate_when_extended(agreed: LoanTerms, now: LoanTerms, day: date, maturity: date, follows: Floating | None) -> int:
+    """Return the rate in force, or that of the tier into which the whole term comes, in ppb."""
+    now_ppb = int(now.rate_on(day).rate_ppb)
+    if follows:
+        return follows.rate(day, now_ppb, now.drawn_on)
+    if now.floating or same_tier(reference_for(now.drawn_on), now.drawn_on, now.maturity, maturity):
+        return now_ppb
+    return rate_when_extended(int(agreed.rates[0].rate_ppb), agreed.drawn_on, agreed.maturity, day, maturity)
 
 
 def _terms_on(session: Session, contract: Contract, happened: Sequence[LoanEvent], day: date) -> LoanTerms:

@@ -165,6 +165,8 @@ def _agree_anew(loan: Running, event: Extended | Restructured, what: str, **chan
         loan.charge_overdue(day)
         loan.movements.append(moved.Cured(value_date=day, fen=overdue, state=loan.state))
     rates = set_rate(loan.terms, RateStep(day, event.rate_ppb, event.gov_ppb))
+    if event.follows_months is not None and loan.terms.floating is not None:
+        changes["floating"] = replace(loan.terms.floating, months=event.follows_months)
     loan.plan(day, changed=replace(loan.terms, maturity=event.maturity, rates=rates, **changes), all_of_it=True)
     loan.run_on(day)
     loan.resume_if_cured(day)

@@ -74,13 +74,17 @@ class RateSet(LoanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(LoanEvent):
-    """The maturity moves (展期); from the value date the rate of the new tier applies."""
+    """The maturity moves (展期); from the value date the rate of the new tier applies.
+
+    A floating rate follows from then on the tier of so many months; none: the same as before.
+    """
 
     kind = "extended"
     rank = 2
     maturity: date
     rate_ppb: int
     gov_ppb: int
+    follows_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +92,7 @@ class Restructured(LoanEvent):
     """The debt is restructured (债务重组): all that is owed of principal is planned anew under other terms.
 
     `method` none keeps the method; `every_months` none keeps the cycle, otherwise interest and principal fall due every so
-    many months from the value date; `principal_from` defers principal up to that day.
+    many months from the value date; `principal_from` defers principal up to that day; `follows_months` is an extension's.
     """
 
     kind = "restructured"
@@ -99,6 +103,7 @@ class Restructured(LoanEvent):
     method: Method | None = None
     every_months: int | None = None
     principal_from: date | None = None
+    follows_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -146,8 +146,13 @@ def restructure(session: Session, contract: Contract, event: Restructured, actor
     if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
         raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
     hold(session, [contract.book_id])
-    if not events_referenced(session, [(contract.book_id, event.reference)]):
-        agreement.require_allowed(session, contract, events_of(session, [contract.key])[contract.key], event)
+    known = events_referenced(session, [(contract.book_id, event.reference)]).get((contract.book_id, event.reference))
+    if known is None:
+        happened = events_of(session, [contract.key])[contract.key]
+        event = agreement.restructuring(session, contract, happened, event)
+        agreement.require_allowed(session, contract, happened, event)
+    elif isinstance(known[1], Restructured):
+        event = replace(event, follows_months=known[1].follows_months)
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
 
 

@@ -15,7 +15,7 @@ from loans.applications.application import Application
 from loans.contract import Contract
 from loans.disbursement import disburse, take_over
 from loans.errors import BadTerms, NoReferenceRate, NotEligible
-from loans.events import RateSet, Repaid, TakenOver
+from loans.events import RateSet, Repaid, Restructured, TakenOver
 from loans.queries import events_of, horizon_now, lives
 from loans.terms import Cycle, Floating, Reset, StreamKind
 from loans.terms.rates import rate_when_extended
@@ -127,3 +127,48 @@ def test_an_extension_without_a_rate_takes_the_tiers(session: Session, city: dic
     assert servicing.extend(session, [extension], "t") == []
     with pytest.raises(NotEligible, match="贷款通则"):
         servicing.extend(session, [(booked.contract, "y", date(2020, 10, 1), add_months(DRAWN, 30), None)], "t")
+
+
+@pytest.mark.parametrize(
+    ("maturity", "months", "until", "before", "after"),
+    [
+        # Two years and three are of one tier: what the last reset set stays, 4.65 + 0.5.
+        (add_months(DRAWN, 24), 24, add_months(DRAWN, 36), 51_500_000, 51_500_000),
+        # So are ten months and twelve: 3.85 + 0.5.
+        (add_months(DRAWN, 10), 10, add_months(DRAWN, 12), 43_500_000, 43_500_000),
+        # Eighteen months come into the tier of longer terms, and so does every reset after.
+        (add_months(DRAWN, 12), 12, add_months(DRAWN, 18), 43_500_000, 51_500_000),
+    ],
+)
+def test_a_floating_loan_that_is_extended_keeps_its_rate_or_follows_its_new_tier(
+    session: Session, city: dict[str, Book], maturity: date, months: int, until: date, before: int, after: int
+) -> None:
+    begin_on(session, date(2020, 6, 9))
+    monthly = Floating(reference="LPR", months=months, reset=replace(LPR.reset, cycle=Cycle(anchor=date(2020, 6, 10))))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=45_500_000, maturity=maturity, floating=monthly), event, "t")
+    close(session, date(2020, 6, 9), date(2020, 6, 9))
+    assert rates(session, booked.contract) == [(date(2020, 6, 10), before)]
+    extension = (booked.contract, "x", date(2020, 6, 10), until, None)
+    (done,) = servicing.extend(session, [extension], "t")
+    assert done.life.terms.rates[-1].rate_ppb == after
+    close(session, date(2020, 6, 10), date(2020, 7, 10))
+    assert len(rates(session, booked.contract)) == 1, "the reset of July finds what is in force"
+    assert servicing.extend(session, [extension], "t") == []
+    assert not failing(session)
+
+
+def test_a_restructured_floating_loan_follows_its_new_tier(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, date(2020, 6, 9))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=43_500_000), event, "t")
+    new = Restructured(reference="x", value_date=date(2020, 6, 9), maturity=add_months(DRAWN, 24), rate_ppb=40_000_000, gov_ppb=0)
+    (done,) = servicing.restructure(session, booked.contract, new, "t")
+    assert done.life.terms.floating == replace(LPR, months=24)
+    assert servicing.restructure(session, booked.contract, new, "t") == []
+
+
+def test_the_first_reset_may_be_agreed_already() -> None:
+    agreed = replace(LPR, reset=replace(LPR.reset, next_ppb=44_000_000))
+    assert agreed.rate(date(2020, 1, 10), 47_000_000, DRAWN) == 44_000_000
+    assert agreed.rate(date(2020, 4, 10), 44_000_000, DRAWN) == 45_500_000
