@@ -124,7 +124,8 @@ def _take_over(event: TakenOver, loan: Running) -> None:
 
 @happen.register
 def _set_rate(event: RateSet, loan: Running) -> None:
-    loan.change(event.value_date, rates=set_rate(loan.terms, RateStep(event.value_date, event.rate_ppb, event.gov_ppb)))
+    step = RateStep(event.value_date, event.rate_ppb, event.gov_ppb)
+    loan.change(event.value_date, rates=set_rate(loan.terms, step, event.later))
 
 
 @happen.register

@@ -64,12 +64,16 @@ class TakenOver(LoanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateSet(LoanEvent):
-    """A floating rate is set anew (利率重定价): from the value date the new rate runs, and an equal instalment is made anew."""
+    """A floating rate is set anew (利率重定价): from the value date the new rate runs, and an equal instalment is made anew.
+
+    `later` holds what government pays of it by and by, as the contract's scheme has it: (from, ppb).
+    """
 
     kind = "rate_set"
     rank = 1
     rate_ppb: int
     gov_ppb: int
+    later: tuple[tuple[date, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,6 +287,8 @@ def _value(name: str, stored: Any) -> Any:
         return date.fromisoformat(stored)
     if name in _ENUMS:
         return _ENUMS[name](stored)
+    if name == "later":
+        return tuple((date.fromisoformat(start), ppb) for start, ppb in stored)
     if name == "unpaid":
         return tuple((kind, date.fromisoformat(due), fen) for kind, due, fen in stored)
     return stored

@@ -175,15 +175,20 @@ def reclassify(
 def set_rates(
     session: Session, resets: Sequence[tuple[Contract, str, date, int]], actor: str, *, dry_run: bool = False
 ) -> list[Booked]:
-    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its share by the scheme.
+    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its shares by the
+    scheme, that of the day and the later ones.
 
     An equal instalment is made anew from that day on.
     """
     events: list[tuple[Contract, LoanEvent]] = []
     for contract, reference, day, rate_ppb in resets:
-        scheme = scheme_of(session, contract)
-        gov_ppb = scheme.gov_ppb(rate_ppb, contract.terms.drawn_on, day) if scheme else 0
-        events.append((contract, RateSet(reference=reference, value_date=day, rate_ppb=rate_ppb, gov_ppb=gov_ppb)))
+        scheme, drawn_on = scheme_of(session, contract), contract.terms.drawn_on
+        event = RateSet(
+            reference=reference, value_date=day, rate_ppb=rate_ppb,
+            gov_ppb=scheme.gov_ppb(rate_ppb, drawn_on, day) if scheme else 0,
+            later=scheme.later_gov_ppb(rate_ppb, drawn_on, day) if scheme else (),
+        )  # fmt: skip
+        events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"利率重定价 {c.contract}", dry_run=dry_run)
 
 

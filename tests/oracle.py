@@ -308,6 +308,7 @@ class Oracle:
             return
         if isinstance(event, RateSet):
             self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
+            self.rates += [(start, event.rate_ppb, gov) for start, gov in event.later]
         if isinstance(event, GraceGranted):
             grace = Grace(GraceKind(event.grace), day, event.until)
             self.terms = replace(self.terms, graces=(*self.terms.graces, grace))

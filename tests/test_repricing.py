@@ -17,7 +17,10 @@ from loans.disbursement import disburse, take_over
 from loans.errors import BadTerms, NoReferenceRate, NotEligible
 from loans.events import RateSet, Repaid, Restructured, TakenOver
 from loans.queries import events_of, horizon_now, lives
-from loans.terms import Cycle, Floating, Reset, StreamKind
+from loans.subsidy import loading
+from loans.subsidy.schemes import Cadence, Scheme, Share
+from loans.subsidy.schemes import Mode as Way
+from loans.terms import Cycle, Floating, RateStep, Reset, StreamKind
 from loans.terms.rates import rate_when_extended
 
 DRAWN = date(2019, 10, 10)
@@ -172,3 +175,25 @@ def test_the_first_reset_may_be_agreed_already() -> None:
     agreed = replace(LPR, reset=replace(LPR.reset, next_ppb=44_000_000))
     assert agreed.rate(date(2020, 1, 10), 47_000_000, DRAWN) == 44_000_000
     assert agreed.rate(date(2020, 4, 10), 44_000_000, DRAWN) == 45_500_000
+
+
+def test_a_rate_set_anew_keeps_the_later_steps_of_its_scheme(session: Session, city: dict[str, Book]) -> None:
+    half = Scheme(
+        county="371621", product="FMSC", valid_from=DRAWN, source="惠政发〔2019〕9号（演示）", mode=Way.TO_BANK,
+        cadence=Cadence.QUARTER, shares=(Share(percent=100), Share(from_month=10, points_ppb=20_000_000)), when_extended=False,
+    )  # fmt: skip
+    begin_on(session, date(2020, 6, 9))
+    loading.load(session, [half], "t")
+    monthly = replace(LPR, reset=replace(LPR.reset, cycle=Cycle(anchor=date(2020, 6, 10))))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=45_500_000, floating=monthly), event, "t")
+    tenth = add_months(DRAWN, 10)
+    assert booked.life.terms.rates == (RateStep(DRAWN, 45_500_000, 45_500_000), RateStep(tenth, 45_500_000, 20_000_000))
+    close(session, date(2020, 6, 9), date(2020, 6, 9))
+    life = lives(session, [booked.contract.key], horizon_now(session))[booked.contract.key]
+    assert life.terms.rates[1:] == (RateStep(date(2020, 6, 10), 43_500_000, 43_500_000), RateStep(tenth, 43_500_000, 20_000_000))
+    later = [(booked.contract, "r", date(2020, 6, 10), 40_000_000)]
+    (set_anew,) = servicing.set_rates(session, later, "t")
+    assert set_anew.life.terms.rates[-1] == RateStep(tenth, 40_000_000, 20_000_000)
+    assert servicing.set_rates(session, later, "t") == []
+    assert not failing(session)
