@@ -26,6 +26,7 @@ class Product:
     grace_months: int
     floats: bool
     penalty_percent: int
+    misuse_percent: int
     compound_base: CompoundBase
 
     def terms(
@@ -54,6 +55,7 @@ class Product:
             household_first=scheme is not None and scheme.mode is Mode.HOUSEHOLD_FIRST,
             floating=floating,
             penalty_percent=self.penalty_percent,
+            misuse_percent=self.misuse_percent,
             compound_base=self.compound_base,
             principal=self.principal,
             graces=self._graces(drawn_on),
@@ -79,7 +81,7 @@ def products() -> tuple[Product, ...]:
                     principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
                     grace_months=row.get("grace_months", 0),
                     floats=row.get("floats", False),
-                    penalty_percent=row["penalty_percent"],
+                    penalty_percent=row["penalty_percent"], misuse_percent=row["misuse_percent"],
                     compound_base=CompoundBase(row["compound_base"]),
                 )
                 for row in rows

@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the rules look at; amounts in fen, the rate in ppb.
+    """What the rules look at; amounts in fen, the rate in ppb, penalty rates in per cent of it.
 
     `held_fen` is the household's balance in the product before this loan, and how much of it is subsidised and covered.
     """
@@ -47,6 +47,8 @@ class Facts:
     purpose: str
     enrolment: Enrolment | None
     born_on: date | None
+    penalty_percent: int = 150
+    misuse_percent: int = 200
     subsidised: bool = True
     covered: bool = True
     held_subsidised_fen: int = 0
@@ -59,6 +61,7 @@ def check(facts: Facts, policy: Policy) -> list[Finding]:
         *enrolled(facts.day, facts.enrolment, policy),
         *_amounts(facts, policy),
         *rate(facts.rate_ppb, facts.day, months_of(facts.day, facts.maturity), policy),
+        *_penalties(facts, policy),
         *_age(facts, policy),
         *_use(facts, policy),
     ]
@@ -138,6 +141,19 @@ def _part(what: str, cap: Limit[int], fen: int, held_fen: int) -> Finding:
         found=f"已{what}余额 {yuan(held_fen)} 元，本次 {yuan(fen)} 元" if fen else f"本笔不{what}",
         limit=f"合计不超过 {yuan(cap.value)} 元，超出部分另立不{what}的借据", ok=not fen or held_fen + fen <= cap.value,
     )  # fmt: skip
+
+
+def _penalties(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    bounds = (
+        ("逾期罚息", facts.penalty_percent, policy.penalty_percent),
+        ("挪用罚息", facts.misuse_percent, policy.misuse_percent),
+    )
+    for rule, found, bound in bounds:
+        if bound:
+            low, high = bound.value
+            yield Finding(
+                rule=rule, source=bound.source, found=f"合同利率的 {found}%", limit=f"{low}% 至 {high}%", ok=low <= found <= high
+            )  # fmt: skip
 
 
 def _age(facts: Facts, policy: Policy) -> Iterator[Finding]:

@@ -34,6 +34,8 @@ class PolicyRow:
     max_extensions: int | None = None  # extensions and renewals together (展期、续贷)
     extension_limits: tuple[tuple[int, int, int], ...] | None = None
     max_rate: int | str | None = None  # ppb, or the code of a reference rate
+    penalty_percent: tuple[int, int] | None = None  # of the contract rate when overdue, from and to (逾期罚息)
+    misuse_percent: tuple[int, int] | None = None  # when misused (挪用罚息)
     min_age: int | None = None
     max_age: int | None = None
     forbidden_purposes: tuple[str, ...] | None = None
@@ -78,6 +80,8 @@ class Policy:
     max_extensions: Limit[int] | None
     extension_limits: Limit[tuple[tuple[int, int, int], ...]] | None
     max_rate: Limit[int | str] | None
+    penalty_percent: Limit[tuple[int, int]] | None
+    misuse_percent: Limit[tuple[int, int]] | None
     min_age: Limit[int] | None
     max_age: Limit[int] | None
     forbidden_purposes: Limit[tuple[str, ...]] | None
