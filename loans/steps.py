@@ -34,7 +34,12 @@ def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
 
 
 def set_rate(terms: LoanTerms, step: RateStep, later: Sequence[tuple[date, int]] = ()) -> tuple[RateStep, ...]:
-    """Return the contract's steps with a new rate from a date on, and of later ones what government pays of it: (from, ppb)."""
+    """Return the contract's steps with a new rate from a date on, and of later ones what government pays of it: (from, ppb).
+
+    Subsidy that has ended does not begin again.
+    """
+    if not terms.subsidised_from(step.start):
+        step, later = RateStep(step.start, step.rate_ppb), ()
     known = (known for known in terms.rates if known.start < step.start)
     return (*known, step, *(RateStep(start, step.rate_ppb, gov_ppb) for start, gov_ppb in later))
 

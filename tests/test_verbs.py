@@ -27,6 +27,7 @@ from loans.events import Prepayment, Repaid, Restructured
 from loans.policy.loading import load
 from loans.policy.parameters import PolicyRow
 from loans.queries import horizon_now, lives
+from loans.subsidy import refusal
 from loans.terms import (
     NEVER,
     QUARTERS,
@@ -154,6 +155,17 @@ def test_a_rate_set_anew_keeps_governments_share(session: Session, loan: Contrac
     (booked,) = VERBS["set the rate"](session, loan, False)
     assert booked.life.terms.rates[-1] == RateStep(TODAY, 38_000_000, 38_000_000)
     assert booked.entry is None, "nothing moves on the day"
+
+
+def test_subsidy_that_was_stopped_does_not_begin_again_at_a_new_rate(session: Session, loan: Contract) -> None:
+    refusal.stop(session, loan, "s", TODAY - DAY, TODAY - DAY, "任公职", "t")
+    for name in ("set the rate", "extend"):
+        (booked,) = VERBS[name](session, loan, True)
+        assert not booked.life.terms.subsidised_from(TODAY - DAY), name
+    (before,) = VERBS["set the rate"](session, loan, False)
+    late = [(loan, "l", TODAY, 38_100_000)]
+    assert before.life.terms.rates[-1] == RateStep(TODAY, 38_000_000)
+    assert servicing.set_rates(session, late, "t")[0].life.terms.rates[-1].gov_ppb == 0
 
 
 def test_misuse_puts_all_principal_on_the_heavier_rate_and_ends_subsidy(session: Session, loan: Contract) -> None:
