@@ -32,7 +32,10 @@ TITLES = {
     "registered": "national register only (限建档立卡)", "cap_fen": "cap (余额上限)",
     "subsidised_cap_fen": "subsidised up to (贴息本金上限)",
     "covered_cap_fen": "covered up to (风险补偿本金上限)", "max_months": "longest term (最长期限)",
-    "max_rate": "highest rate (利率上限)", "min_age": "youngest (最低年龄)", "max_age": "oldest (最高年龄)",
+    "max_extensions": "extended, renewed (展期续贷次数)", "extension_limits": "extended by at most (展期期限)",
+    "max_rate": "highest rate (利率上限)",
+    "penalty_percent": "overdue rate (逾期罚息)", "misuse_percent": "misuse rate (挪用罚息)",
+    "min_age": "youngest (最低年龄)", "max_age": "oldest (最高年龄)",
     "forbidden_purposes": "purposes refused (禁止用途)", "approval_required": "drawn only when approved (放款前须审批)",
 }  # fmt: skip
 
@@ -102,12 +105,21 @@ def _rate_ppb(text: str) -> int:
         raise typer.BadParameter(str(refusal), param_hint="--rate") from None
 
 
+def _extended_by(up_to_months: int, of_term: int, months: int) -> str:
+    """Return by how much terms of up to so many months (月) may be extended, in the space of a cell."""
+    return f"{f'≤{up_to_months}月' if up_to_months else '更长'} {f'{of_term}%' if of_term else f'{months}月'}"
+
+
 def _value(name: str, limit: Limit[object]) -> str:
     value = limit.value
     if name.endswith("_fen") and isinstance(value, int):
         return f"{yuan(value)} yuan (元)"
     if name == "max_rate":
         return percent(value) if isinstance(value, int) else f"{references()[str(value)].name} ({value})"
+    if name == "extension_limits" and isinstance(value, tuple):
+        return "、".join(_extended_by(*part) for part in value)
+    if name.endswith("_percent") and isinstance(value, tuple):
+        return " to ".join(f"{part} %" for part in value)
     if isinstance(value, tuple):
         return "、".join(str(part) for part in value)
     return "yes (是)" if value is True else str(value)

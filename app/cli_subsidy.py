@@ -13,13 +13,14 @@ from sqlalchemy.orm import Session
 
 from app.entrance import opened
 from app.screen import out, say
+from app.web.words import PAYERS
 from ledger.books import Book, BookKind, book_named, fund_book_code
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import yuan
 from loans.queries import contracts
 from loans.subsidy import bank_list, preparation
-from loans.subsidy.batch import Line
+from loans.subsidy.batch import Line, by_tier
 from loans.subsidy.queries import batches
 from loans.subsidy.reconciliation import positions
 from loans.subsidy.schemes import Mode
@@ -72,7 +73,8 @@ def draft(book: LoanBook, period: Period, way: PaidBy = Way.B, to: Csv = None) -
         reasons = {key[1]: "；".join(found) for key, found in made.objections.items()}
         _show(_list_of(session, made.lines, reasons), to)
     whole = yuan(sum(line.fen for line in made.lines))
-    say(f"{len(made.lines)} lines (笔), {len(reasons)} objected to (有疑义); subsidy (贴息) {whole}")
+    borne = _borne([(line, line.fen) for line in made.lines])
+    say(f"{len(made.lines)} lines (笔), {len(reasons)} objected to (有疑义); subsidy (贴息) {whole}{borne}")
 
 
 @app.command()
@@ -82,9 +84,10 @@ def show(number: Annotated[str, typer.Argument(help="The batch's number (批次�
         one = preparation.numbered(session, book_named(session, BookCode(book)), number)
         reasons = {loan_id: ("终局：" if r.final else "") + r.reason for loan_id, r in one.rejected.items()}
         _show(_list_of(session, one.lines, reasons), to)
+    borne = _borne([(line, line.fen) for line in one.payable])
     say(
         f"{one.number} {one.period.start} to {one.period.end} (不含), {one.stage}: {len(one.accepted)} of {len(one.lines)} lines "
-        f"accepted (笔), to pay (应付) {yuan(one.payable_fen)}, reclaimed (追回) {yuan(one.reclaimed_fen)}"
+        f"accepted (笔), to pay (应付) {yuan(one.payable_fen)}{borne}, reclaimed (追回) {yuan(one.reclaimed_fen)}"
     )
 
 
@@ -119,6 +122,14 @@ def compare(book: LoanBook, period: Period, way: PaidBy = Way.B, to: Csv = None)
     say(f"{len(found)} differences (差异)" if found else "no difference (完全一致)")
     if found:
         raise typer.Exit(1)
+
+
+def _borne(lines: Sequence[tuple[Line, int]]) -> str:
+    """Return what each tier bears of it (分级负担); nothing to say where the county bears all."""
+    found = by_tier(lines)
+    if set(found) <= {None}:
+        return ""
+    return " (" + ", ".join(f"{PAYERS.get(name, name) if name else '县级'} {yuan(fen)}" for name, fen in found.items()) + ")"
 
 
 def _books(session: Session, code: str) -> tuple[Book, Book]:

@@ -13,6 +13,7 @@ from loans.errors import NotEligible
 from loans.policy.eligibility import Facts, Finding, check
 from loans.policy.parameters import Policy, PolicyRow, policy_on
 from loans.policy.queries import policy_rows
+from loans.products import product_on
 from loans.queries import contracts_of_households, principals
 from registry import households
 from registry.households import Enrolment, Home
@@ -44,10 +45,12 @@ def explain(session: Session, applications: Sequence[Application], judged_on: da
             homes = {one.home for one in applications if one.home and one.product == a.product}
             held[a.product] = _held(session, homes, a.product, renewed)
         before = held[a.product].get(a.home, _Balance()) if a.home else _Balance()
+        product = product_on(a.product, a.drawn_on)
         facts = Facts(
             day=a.drawn_on, maturity=a.maturity, fen=a.fen, held_fen=before.fen, rate_ppb=a.rate_ppb, purpose=a.purpose,
             enrolment=enrolled[day].get(a.home) if a.home else None, born_on=a.born_on, subsidised=a.subsidised,
-            covered=a.covered, held_subsidised_fen=before.subsidised_fen, held_covered_fen=before.covered_fen,
+            penalty_percent=product.penalty_percent, misuse_percent=product.misuse_percent, covered=a.covered,
+            held_subsidised_fen=before.subsidised_fen, held_covered_fen=before.covered_fen,
         )  # fmt: skip
         found.append(check(facts, _policy(rows, a, day)))
         if a.home:

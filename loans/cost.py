@@ -5,12 +5,12 @@ A loan whose interest government pays costs nothing, whatever its contract rate.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, localcontext
 
 from ledger.money import PPB
-from loans.schedule import Line
+from loans.schedule import Line, schedule
 from loans.terms import LoanTerms
 
 MOST_YEARLY = 100
@@ -27,9 +27,13 @@ class BorrowerCost:
 
 
 def borrower_cost(terms: LoanTerms, lines: Sequence[Line]) -> BorrowerCost:
-    """Return what a schedule costs its borrower, if all is paid as it falls due."""
-    paid = [(line.due, int(line.payment - line.gov)) for line in lines]
-    gov = int(sum(line.gov for line in lines))
+    """Return what a schedule costs its borrower, if all is paid as it falls due.
+
+    What government pays back to a household that pays first (先收后贴) counts as if it came back on the day of its payment.
+    """
+    subsidised = schedule(replace(terms, household_first=False)) if terms.household_first else lines
+    paid = [(line.due, int(line.payment - other.gov)) for line, other in zip(lines, subsidised, strict=True)]
+    gov = int(sum(line.gov for line in subsidised))
     return BorrowerCost(
         interest_fen=int(sum(line.interest for line in lines)) - gov,
         gov_fen=gov,

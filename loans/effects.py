@@ -125,7 +125,8 @@ def _take_over(event: TakenOver, loan: Running) -> None:
 
 @happen.register
 def _set_rate(event: RateSet, loan: Running) -> None:
-    loan.change(event.value_date, rates=set_rate(loan.terms, RateStep(event.value_date, event.rate_ppb, event.gov_ppb)))
+    step = RateStep(event.value_date, event.rate_ppb, event.gov_ppb)
+    loan.change(event.value_date, rates=set_rate(loan.terms, step, event.later))
 
 
 @happen.register
@@ -166,6 +167,8 @@ def _agree_anew(loan: Running, event: Extended | Restructured, what: str, **chan
         loan.charge_overdue(day)
         loan.movements.append(moved.Cured(value_date=day, fen=overdue, state=loan.state))
     rates = set_rate(loan.terms, RateStep(day, event.rate_ppb, event.gov_ppb))
+    if event.follows_months is not None and loan.terms.floating is not None:
+        changes["floating"] = replace(loan.terms.floating, months=event.follows_months)
     loan.plan(day, changed=replace(loan.terms, maturity=event.maturity, rates=rates, **changes), all_of_it=True)
     loan.run_on(day)
     loan.resume_if_cured(day)

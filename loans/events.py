@@ -64,23 +64,31 @@ class TakenOver(LoanEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateSet(LoanEvent):
-    """A floating rate is set anew (利率重定价): from the value date the new rate runs, and an equal instalment is made anew."""
+    """A floating rate is set anew (利率重定价): from the value date the new rate runs, and an equal instalment is made anew.
+
+    `later` holds what government pays of it by and by, as the contract's scheme has it: (from, ppb).
+    """
 
     kind = "rate_set"
     rank = 1
     rate_ppb: int
     gov_ppb: int
+    later: tuple[tuple[date, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Extended(LoanEvent):
-    """The maturity moves (展期); from the value date the rate of the new tier applies."""
+    """The maturity moves (展期); from the value date the rate of the new tier applies.
+
+    A floating rate follows from then on the tier of so many months; none: the same as before.
+    """
 
     kind = "extended"
     rank = 2
     maturity: date
     rate_ppb: int
     gov_ppb: int
+    follows_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +96,7 @@ class Restructured(LoanEvent):
     """The debt is restructured (债务重组): all that is owed of principal is planned anew under other terms.
 
     `method` none keeps the method; `every_months` none keeps the cycle, otherwise interest and principal fall due every so
-    many months from the value date; `principal_from` defers principal up to that day.
+    many months from the value date; `principal_from` defers principal up to that day; `follows_months` is an extension's.
     """
 
     kind = "restructured"
@@ -99,6 +107,7 @@ class Restructured(LoanEvent):
     method: Method | None = None
     every_months: int | None = None
     principal_from: date | None = None
+    follows_months: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,6 +287,8 @@ def _value(name: str, stored: Any) -> Any:
         return date.fromisoformat(stored)
     if name in _ENUMS:
         return _ENUMS[name](stored)
+    if name == "later":
+        return tuple((date.fromisoformat(start), ppb) for start, ppb in stored)
     if name == "unpaid":
         return tuple((kind, date.fromisoformat(due), fen) for kind, due, fen in stored)
     return stored

@@ -24,9 +24,9 @@ class Product:
     method: Method
     principal: Cycle | None
     grace_months: int
-    max_extensions: int | None
     floats: bool
     penalty_percent: int
+    misuse_percent: int
     compound_base: CompoundBase
 
     def terms(
@@ -55,6 +55,7 @@ class Product:
             household_first=scheme is not None and scheme.mode is Mode.HOUSEHOLD_FIRST,
             floating=floating,
             penalty_percent=self.penalty_percent,
+            misuse_percent=self.misuse_percent,
             compound_base=self.compound_base,
             principal=self.principal,
             graces=self._graces(drawn_on),
@@ -79,9 +80,8 @@ def products() -> tuple[Product, ...]:
                     small_loan=row["small_loan"], method=Method(row["method"]),
                     principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
                     grace_months=row.get("grace_months", 0),
-                    max_extensions=row.get("max_extensions"),
                     floats=row.get("floats", False),
-                    penalty_percent=row["penalty_percent"],
+                    penalty_percent=row["penalty_percent"], misuse_percent=row["misuse_percent"],
                     compound_base=CompoundBase(row["compound_base"]),
                 )
                 for row in rows

@@ -10,10 +10,12 @@ from loans.applications.application import Application
 from loans.booking import Booked
 from loans.contract import Contract
 from loans.disbursement import disburse
-from loans.errors import EventRefused, EventReused
+from loans.errors import EventRefused, EventReused, NotEligible
 from loans.events import Repaid, prolongations
 from loans.movements import State
-from loans.products import product_on
+from loans.policy.eligibility import prolonged
+from loans.policy.parameters import policy_on
+from loans.policy.queries import policy_rows
 from loans.queries import events_of, events_referenced, horizon_now, lives
 from registry import households
 
@@ -28,12 +30,12 @@ def renew(
 
     Both events stand in one transaction; the old one is booked under the reference with `/settled`. No pool is asked: what
     it covers does not grow. The household's cap holds, the old loan counted no more; what was not
-    subsidised or not covered stays so. A renewal counts as an extension where
-    the product bounds these (续贷或展期, domain.md 1.1).
+    subsidised or not covered stays so. A renewal counts as an extension where the policy of its day bounds these
+    (续贷或展期, domain.md 1.1).
 
     Raises:
-        EventRefused: another product or household, more than the old principal, arrears (a renewal must not hide them), or
-            no renewal left.
+        EventRefused: another product or household, more than the old principal, or arrears (a renewal must not hide them).
+        NotEligible: no renewal is left.
         EventReused: the reference names another event.
         and what `disburse` and `repay` raise.
     """
@@ -57,11 +59,12 @@ def renew(
 
 
 def _require_renewable(session: Session, old: Contract, application: Application) -> None:
-    product = product_on(old.product, old.terms.drawn_on)
     if (application.product, application.household, application.borrower) != (old.product, old.household, old.borrower):
         raise EventRefused(application.contract, f"续贷的产品、户和借款人必须与原借据 {old.contract} 一致")
-    if product.max_extensions is not None and prolongations(events_of(session, [old.key])[old.key]) >= product.max_extensions:
-        raise EventRefused(old.contract, f"{product.name}只能展期（含续贷） {product.max_extensions} 次")
+    policy = policy_on(policy_rows(session, {old.county}), old.product, old.county, old.bank, application.drawn_on)
+    before = prolongations(events_of(session, [old.key])[old.key])
+    if failed := [one.sentence for one in prolonged(before, policy) if not one.ok]:
+        raise NotEligible(old.contract, old.household, failed)
     standing = lives(session, [old.key], horizon_now(session))[old.key].standing
     if standing.oldest_due is not None or standing.state is not State.ACCRUING:
         raise EventRefused(old.contract, "已逾期或非应计，不能以续贷归还")

@@ -55,11 +55,12 @@ def reprice(session: Session, closing: date) -> Repriced:
 
 def _reset(contract: Contract, life: Life, day: date) -> tuple[Contract, str, date, int] | None:
     """Return the rate that a reset sets, None if nothing changes or the loan is past it."""
-    floating, terms = contract.terms.floating, life.terms
+    terms = life.terms
+    floating = terms.floating
     if floating is None or day >= terms.maturity or life.standing.state is State.WRITTEN_OFF or not life.instalments:
         return None
     before = terms.rate_on(day - DAY).rate_ppb
-    rate = floating.rate(day, before)
+    rate = floating.rate(day, before, terms.drawn_on)
     return (contract, f"{contract.contract}/reset/{day}", day, rate) if rate != before else None
 
 

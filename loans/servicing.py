@@ -1,10 +1,13 @@
 """Servicing (贷后): repayments, bounced ones, extensions, collection cost, refunds and write-off; each one verb."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy.orm import Session
 
+from loans import agreement
+from loans.applications.queries import hold
 from loans.booking import Booked, book_events
 from loans.classification import RiskClass
 from loans.contract import Contract
@@ -23,17 +26,15 @@ from loans.events import (
     Restructured,
     Reversed,
     WrittenOff,
-    prolongations,
 )
 from loans.policy.eligibility import enrolled
 from loans.policy.parameters import policy_on
 from loans.policy.queries import policy_rows
-from loans.products import product_name, product_on
+from loans.products import product_name
 from loans.queries import UNDONE, events_of, events_referenced, horizon_now, lives, release_number
 from loans.subsidy.queries import gov_ppb_when_extended, scheme_of
 from loans.suspicions import contacts
 from loans.terms import MOST_MONTHS, GraceKind
-from loans.terms.rates import rate_when_extended
 from registry import households
 from registry.households import Borrower
 
@@ -72,50 +73,52 @@ def extend(
 ) -> list[Booked]:
     """Extend loans (展期): (contract, reference, agreed on, new maturity, rate from then on in ppb; none: the tier's).
 
-    A loan of up to one year is extended by at most its term, one of up to five years by at most half of it, a longer one
-    by at most three years (贷款通则, domain.md 4). Subsidy goes on only where the contract's scheme says so.
+    The policy of the day binds them (`loans.agreement`); one booked already is not looked at again. Subsidy goes on only where
+    the contract's scheme says so.
 
     Raises:
-        EventRefused: a new maturity out of these bounds, or more extensions than the product allows.
+        NotEligible: the policy of the day does not allow it; every rule that fails is named.
+        EventRefused: a new maturity not after the old one, or a loan that is repaid or written off.
+        EventReused: the reference names another event.
     """
-    events: list[tuple[Contract, LoanEvent]] = []
+    hold(session, [contract.book_id for contract, *_ in extensions])
     happened = events_of(session, {contract.key for contract, *_ in extensions})
+    known = events_referenced(session, ((contract.book_id, reference) for contract, reference, *_ in extensions))
+    events: list[tuple[Contract, LoanEvent]] = []
     for contract, reference, agreed_on, maturity, agreed_ppb in extensions:
-        terms = contract.terms
-        term_days = (terms.maturity - terms.drawn_on).days
-        longest = term_days if term_days <= 366 else term_days // 2 if term_days <= 5 * 366 else 3 * 366
-        if (maturity - terms.maturity).days > longest:
-            raise EventRefused(contract.contract, f"展期不得超过 {longest} 天（贷款通则）")
-        product = product_on(contract.product, terms.drawn_on)
-        before = prolongations(event for event in happened[contract.key] if event.reference != reference)
-        if product.max_extensions is not None and before >= product.max_extensions:
-            raise EventRefused(contract.contract, f"{product.name}只能展期（含续贷） {product.max_extensions} 次")
-        rate_ppb = agreed_ppb
-        if rate_ppb is None:
-            first_ppb = int(terms.rates[0].rate_ppb)
-            rate_ppb = rate_when_extended(first_ppb, terms.drawn_on, terms.maturity, agreed_on, maturity)
-        event = Extended(
-            reference=reference,
-            value_date=agreed_on,
-            maturity=maturity,
-            rate_ppb=rate_ppb,
-            gov_ppb=gov_ppb_when_extended(session, contract, rate_ppb),
-        )
+        _, found = known.get((contract.book_id, reference), (0, None))
+        if isinstance(found, Extended):
+            rate_ppb = found.rate_ppb if agreed_ppb is None else agreed_ppb
+            event = replace(found, value_date=agreed_on, maturity=maturity, rate_ppb=rate_ppb)
+        else:
+            event = agreement.extension(session, contract, happened[contract.key], reference, agreed_on, maturity, agreed_ppb)
+        if found is None:
+            agreement.require_allowed(session, contract, happened[contract.key], event)
+            happened[contract.key].append(event)
         events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"贷款展期 {c.contract}", dry_run=dry_run)
 
 
 def restructure(session: Session, contract: Contract, event: Restructured, actor: str, *, dry_run: bool = False) -> list[Booked]:
     """Restructure a debt (债务重组): all principal owed is planned anew under other terms; its class is at most what its rule
-    set gives a restructured loan, and is watched.
+    set gives a restructured loan, and is watched. The policy of the day binds it (`loans.agreement`).
 
     Raises:
+        NotEligible: the policy of the day does not allow it; every rule that fails is named.
         EventRefused: terms that no loan can have, a loan repaid or written off, or more subsidy than an extension would have.
     """
     if event.every_months is not None and not 1 <= event.every_months <= MOST_MONTHS:
         raise EventRefused(contract.contract, f"还款间隔 {event.every_months} 个月，应为 1 到 {MOST_MONTHS} 个月")
     if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
         raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
+    hold(session, [contract.book_id])
+    known = events_referenced(session, [(contract.book_id, event.reference)]).get((contract.book_id, event.reference))
+    if known is None:
+        happened = events_of(session, [contract.key])[contract.key]
+        event = agreement.restructuring(session, contract, happened, event)
+        agreement.require_allowed(session, contract, happened, event)
+    elif isinstance(known[1], Restructured):
+        event = replace(event, follows_months=known[1].follows_months)
     return book_events(session, [(contract, event)], actor, lambda c, _: f"债务重组 {c.contract}", dry_run=dry_run)
 
 
@@ -138,15 +141,20 @@ def reclassify(
 def set_rates(
     session: Session, resets: Sequence[tuple[Contract, str, date, int]], actor: str, *, dry_run: bool = False
 ) -> list[Booked]:
-    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its share by the scheme.
+    """Set floating rates anew (利率重定价): (contract, reference, from, rate in ppb); subsidy keeps its shares by the
+    scheme, that of the day and the later ones.
 
     An equal instalment is made anew from that day on.
     """
     events: list[tuple[Contract, LoanEvent]] = []
     for contract, reference, day, rate_ppb in resets:
-        scheme = scheme_of(session, contract)
-        gov_ppb = scheme.gov_ppb(rate_ppb, contract.terms.drawn_on, day) if scheme else 0
-        events.append((contract, RateSet(reference=reference, value_date=day, rate_ppb=rate_ppb, gov_ppb=gov_ppb)))
+        scheme, drawn_on = scheme_of(session, contract), contract.terms.drawn_on
+        event = RateSet(
+            reference=reference, value_date=day, rate_ppb=rate_ppb,
+            gov_ppb=scheme.gov_ppb(rate_ppb, drawn_on, day) if scheme else 0,
+            later=scheme.later_gov_ppb(rate_ppb, drawn_on, day) if scheme else (),
+        )  # fmt: skip
+        events.append((contract, event))
     return book_events(session, events, actor, lambda c, _: f"利率重定价 {c.contract}", dry_run=dry_run)
 
 

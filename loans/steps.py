@@ -1,5 +1,6 @@
 """Rate steps (利率分段) as streams take them: stretches of one rate, for each kind of interest from the contract's own."""
 
+from collections.abc import Sequence
 from datetime import date
 
 from loans.terms import GraceKind, LoanTerms, RateStep
@@ -32,9 +33,15 @@ def contract_steps(terms: LoanTerms, nominal: date | None) -> list[Segment]:
     return _segments(steps)
 
 
-def set_rate(terms: LoanTerms, step: RateStep) -> tuple[RateStep, ...]:
-    """Return the contract's steps with a new rate from a date on, and nothing known of later ones."""
-    return (*(known for known in terms.rates if known.start < step.start), step)
+def set_rate(terms: LoanTerms, step: RateStep, later: Sequence[tuple[date, int]] = ()) -> tuple[RateStep, ...]:
+    """Return the contract's steps with a new rate from a date on, and of later ones what government pays of it: (from, ppb).
+
+    Subsidy that has ended does not begin again.
+    """
+    if not terms.subsidised_from(step.start):
+        step, later = RateStep(step.start, step.rate_ppb), ()
+    known = (known for known in terms.rates if known.start < step.start)
+    return (*known, step, *(RateStep(start, step.rate_ppb, gov_ppb) for start, gov_ppb in later))
 
 
 def _without(steps: list[_Step], start: date, end: date) -> list[_Step]:

@@ -318,11 +318,19 @@ class Oracle:
             self._lose_subsidy(event)
             return
         if isinstance(event, RateSet):
-            self.rates = [step for step in self.rates if step[0] < day] + [(day, event.rate_ppb, event.gov_ppb)]
+            self._set_rate(event, event.later)
         if isinstance(event, GraceGranted):
             grace = Grace(GraceKind(event.grace), day, event.until)
             self.terms = replace(self.terms, graces=(*self.terms.graces, grace))
         self._plan_anew(day, today_stays=True)
+
+    def _set_rate(self, event: RateSet | Extended | Restructured, later: Iterable[tuple[date, int]] = ()) -> None:
+        """Begin a rate; government pays of it only if it still paid of the old one or was to."""
+        day, rate = event.value_date, event.rate_ppb
+        pays = self.rate_on(day)[1] or any(gov for start, _, gov in self.rates if start > day)
+        new = [(day, rate, event.gov_ppb), *((start, rate, gov) for start, gov in later)]
+        self.rates = [step for step in self.rates if step[0] < day]
+        self.rates += new if pays else [(day, rate, 0)]
 
     def _lose_subsidy(self, event: Inherited | SubsidyRefused) -> None:
         if isinstance(event, SubsidyRefused):
@@ -370,8 +378,7 @@ class Oracle:
         self.terms = replace(self.terms, maturity=event.maturity)
         if isinstance(event, Restructured):
             self.terms = restructured(self.terms, event)
-        self.rates = [step for step in self.rates if step[0] < event.value_date]
-        self.rates.append((event.value_date, event.rate_ppb, event.gov_ppb))
+        self._set_rate(event)
         self._plan_anew(event.value_date)
         self._accrue_again_if_nothing_is_due(event.value_date)
 

@@ -338,11 +338,11 @@ def test_policy_is_shown_and_a_loan_checked_rule_by_rule(shop: Shop) -> None:
         assert said in re.sub(r" +", " ", shown)
     term = ("--from", UNTIL, "--to", "2017-01-20", "--purpose", "养羊")
     refused = shop.run("policy", "check", *place, "--amount", "60,000", "--rate", "4.35", "--household", "无此户", *term, code=1)
-    assert "5 rules, 2 not ok (不符)" in refused
+    assert "7 rules, 2 not ok (不符)" in refused
     assert "合计不超过 50,000.00 元" in refused
     assert "不在建档立卡系统中" in refused
     firm = (*place[:4], "--product", "FMSC")
-    assert "3 rules, all ok (全部符合)" in shop.run("policy", "check", *firm, "--amount", "60000", "--rate", "4.35", *term)
+    assert "5 rules, all ok (全部符合)" in shop.run("policy", "check", *firm, "--amount", "60000", "--rate", "4.35", *term)
     assert "不是数字" in shop.run("policy", "check", *firm, "--amount", "1", "--rate", "x", *term, code=2)
 
 

@@ -31,6 +31,16 @@ def test_what_government_pays_costs_the_borrower_nothing() -> None:
     assert 20_000_000 < borrower_cost(half, schedule(half)).yearly_ppb < 24_000_000
 
 
+def test_what_government_pays_back_to_the_household_costs_it_nothing_either() -> None:
+    to_bank = months(12, rates=(RateStep(DRAWN, 43_500_000, 21_750_000),))
+    first = replace(to_bank, household_first=True)
+    assert borrower_cost(first, schedule(first)) == borrower_cost(to_bank, schedule(to_bank))
+    whole = replace(first, rates=(RateStep(DRAWN, 43_500_000, 43_500_000),))
+    found = borrower_cost(whole, schedule(whole))
+    assert (found.interest_fen, found.yearly_ppb) == (0, 0)
+    assert found.gov_fen > 0
+
+
 @settings(max_examples=50, deadline=None)
 @given(st.integers(1, 60), st.integers(1_000_000, 300_000_000))
 def test_the_rate_is_numpy_financials_where_periods_are_equal(count: int, rate: int) -> None:

@@ -800,7 +800,7 @@ def test_what_is_dated_after_the_business_date_is_refused(still: Town) -> None:
 def test_other_kinds_refuse_row_by_row_too(still: Town) -> None:
     still.refuses(
         "extensions", [extension("L1", "S1", 新到期日="2019-07-01"), extension("L1", "S2", 新到期日="2017-12-01"), extension("N", "S3")],
-        (2, "整行", "", "展期不得超过 365 天"), (3, "整行", "", "必须晚于原到期日"), (4, "整行", "", "没有借据 N"),
+        (2, "整行", "", "展期期限：2018-01-01 至 2019-07-01，要求不晚于 2019-01-01（原期限的 100%）（贷款通则）"), (3, "整行", "", "必须晚于原到期日"), (4, "整行", "", "没有借据 N"),
     )  # fmt: skip
     still.refuses(
         "relending", [drawn("Z1", 银行代码="CITYB"), drawn("Z2", 到期日="2017-05-02"), drawn("Z3", 类型="展期")],
@@ -857,9 +857,10 @@ def test_a_renewal_settles_the_old_loan_and_the_household_holds_one(town: Town) 
     assert town.cash("LB-371621-HMRCB", "2241.03") == 0, "settled to the fen"
     assert town.ask("SELECT body ->> 'renews' FROM loans.event WHERE body ->> 'renews' IS NOT NULL") == [("C2",)]
     again = renewed("C3", "C4", 放款日期="2017-12-26", 到期日期="2018-12-26")
-    town.refuses("renewals", [again], (2, "整行", "", "只能展期（含续贷） 1 次"))
+    town.take("policies", ruled(**{"余额上限(元)": "", "展期续贷次数上限": "1"}))
+    town.refuses("renewals", [again], (2, "整行", "", "展期续贷次数：已 1 次，要求合计不超过 1 次（惠扶组〔2017〕1号）"))
     later = extension("C3", "X9", 签订日期="2017-12-26", 新到期日="2019-06-26")
-    town.refuses("extensions", [later], (2, "整行", "", "只能展期（含续贷） 1 次"))
+    town.refuses("extensions", [later], (2, "整行", "", "展期续贷次数：已 1 次"))
     town.close(date(2018, 1, 2))
     assert town.broken() == []
 
@@ -993,7 +994,11 @@ def test_policy_changed_after_booking_leaves_loans_as_they_are_and_binds_new_one
     town.close(date(2017, 1, 9))
     tight = ruled(生效日期="2017-01-10", **{"余额上限(元)": "10000", "期限上限(月)": "6", "利率上限(%)": "3"})
     town.take("policies", tight)
-    town.take("extensions", extension("L1", "X1", 签订日期="2017-01-10"))
+    town.refuses(
+        "extensions", [extension("L1", "X1", 签订日期="2017-01-10")],
+        (2, "整行", "", "期限：2017-01-10 至 2018-07-01，要求不超过 6 个月（惠扶组〔2017〕1号）；年利率：4.75%，要求不超过 3.00%"),
+    )  # fmt: skip
+    town.take("extensions", extension("L1", "X1", 签订日期="2017-01-09"))
     late = {"放款日期": "2017-01-10", "到期日期": "2018-01-10"}
     town.refuses("loans", [lent("C2", 2, **late)], (2, "整行", "", "期限：2017-01-10 至 2018-01-10，要求不超过 6 个月"))
     town.take("loans", lent("C3", 3))

@@ -50,7 +50,8 @@ def test_a_policy_that_no_loan_can_keep_to_is_not_loaded(session: Session, city:
 def test_a_good_application_passes_every_rule() -> None:
     findings = national()
     assert [f.rule for f in findings] == [
-        "建档立卡", "识别标准", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
+        "建档立卡", "识别标准", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "逾期罚息", "挪用罚息", "最低年龄",
+        "最高年龄", "用途",
     ]  # fmt: skip
     assert all(f.ok for f in findings)
 
@@ -66,6 +67,10 @@ def test_a_good_application_passes_every_rule() -> None:
         ({"held_covered_fen": 1, "covered": False}, {"held_covered_fen": 1}, "风险补偿本金上限"),
         ({"maturity": date(2025, 3, 1)}, {"maturity": date(2025, 3, 2)}, "期限"),
         ({"rate_ppb": 37_000_000}, {"rate_ppb": 37_000_001}, "年利率"),
+        ({"penalty_percent": 130}, {"penalty_percent": 129}, "逾期罚息"),
+        ({"penalty_percent": 150}, {"penalty_percent": 151}, "逾期罚息"),
+        ({"misuse_percent": 150}, {"misuse_percent": 149}, "挪用罚息"),
+        ({"misuse_percent": 200}, {"misuse_percent": 201}, "挪用罚息"),
         ({"born_on": date(2004, 3, 1)}, {"born_on": date(2004, 3, 2)}, "最低年龄"),
         ({"born_on": date(1956, 3, 2)}, {"born_on": date(1956, 3, 1)}, "最高年龄"),
         ({"purpose": "修建羊圈"}, {"purpose": "儿子建房"}, "用途"),
@@ -81,6 +86,25 @@ def test_all_rules_are_evaluated_and_an_unknown_birthday_is_no_pass() -> None:
     assert failed(enrolment=None, fen=5_000_001, maturity=date(2026, 1, 1), rate_ppb=90_000_000, born_on=None, purpose="理财") == [
         "建档立卡", "余额上限", "贴息本金上限", "风险补偿本金上限", "期限", "年利率", "最低年龄", "最高年龄", "用途"
     ]  # fmt: skip
+
+
+def test_penalty_rates_are_the_products_and_bound_by_policy(
+    session: Session, city: dict[str, Book], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = application(city["LB"], product="FMSC", household=None, fen=1_000_000, maturity=date(2018, 1, 1), purpose="")
+    row = next(product for product in products() if product.code == "FMSC")
+    assert (one.terms(None).penalty_percent, one.terms(None).misuse_percent) == (150, 200)
+    dear = replace(row, penalty_percent=1000, misuse_percent=5000)
+    monkeypatch.setattr("loans.products.products", lambda: (dear,))
+    with pytest.raises(NotEligible) as refusal:
+        disbursement.disburse(session, [one], "t")
+    assert refusal.value.reasons == [
+        "逾期罚息：合同利率的 1000%，要求130% 至 150%（银发〔2003〕251号）",
+        "挪用罚息：合同利率的 5000%，要求150% 至 200%（银发〔2003〕251号）",
+    ]
+    load(session, PolicyRow(product="FMSC", valid_from=FIRST_DAY, source="县文", county=COUNTY, penalty_percent=(100, 1000)), "t")
+    with pytest.raises(NotEligible, match="不符合贷款条件：挪用罚息"):
+        disbursement.disburse(session, [one], "t")
 
 
 def test_a_refusal_says_source_found_and_limit() -> None:
@@ -181,7 +205,7 @@ def test_disbursement_refuses_with_every_rule_that_fails_and_explains_those_that
     assert [reason.split("：")[0] for reason in refusal.value.reasons] == ["建档立卡", "余额上限", "期限", "用途"]
     assert str(refusal.value).startswith("借据 A1（户 999）不符合贷款条件：建档立卡：不在建档立卡系统中，要求不晚于 2017-01-01")
     (findings,) = admission.explain(session, [one])
-    assert [f.rule for f in findings if f.ok] == ["年利率"]
+    assert [f.rule for f in findings if f.ok] == ["年利率", "逾期罚息", "挪用罚息"]
 
 
 def test_an_enterprises_loan_is_bound_by_its_own_rows(session: Session, city: dict[str, Book]) -> None:

@@ -224,9 +224,16 @@ def _event(terms: LoanTerms, events: Sequence[LoanEvent], day: date, name: str) 
     )
     kinds.append(
         st.builds(
-            lambda rate, share: RateSet(reference=name, value_date=day, rate_ppb=rate, gov_ppb=rate * share // 100),
+            lambda rate, share, later: RateSet(
+                reference=name,
+                value_date=day,
+                rate_ppb=rate,
+                gov_ppb=rate * share // 100,
+                later=tuple((day + days * DAY, rate * part // 100) for days, part in sorted(later.items())),
+            ),
             percents,
             st.sampled_from([0, 50, 100]),
+            st.dictionaries(st.integers(1, 500), st.sampled_from([0, 50, 100]), max_size=2),
         )
     )
     kinds.append(

@@ -14,10 +14,13 @@ from loans import repricing, servicing
 from loans.applications.application import Application
 from loans.contract import Contract
 from loans.disbursement import disburse, take_over
-from loans.errors import BadTerms, EventRefused, NoReferenceRate
-from loans.events import RateSet, Repaid, TakenOver
+from loans.errors import BadTerms, NoReferenceRate, NotEligible
+from loans.events import RateSet, Repaid, Restructured, TakenOver
 from loans.queries import events_of, horizon_now, lives
-from loans.terms import Cycle, Floating, Reset, StreamKind
+from loans.subsidy import loading
+from loans.subsidy.schemes import Cadence, Scheme, Share
+from loans.subsidy.schemes import Mode as Way
+from loans.terms import Cycle, Floating, RateStep, Reset, StreamKind
 from loans.terms.rates import rate_when_extended
 
 DRAWN = date(2019, 10, 10)
@@ -125,5 +128,72 @@ def test_an_extension_without_a_rate_takes_the_tiers(session: Session, city: dic
     (done,) = servicing.extend(session, [extension], "t")
     assert done.life.terms.rates[-1].rate_ppb == 46_500_000
     assert servicing.extend(session, [extension], "t") == []
-    with pytest.raises(EventRefused, match="贷款通则"):
+    with pytest.raises(NotEligible, match="贷款通则"):
         servicing.extend(session, [(booked.contract, "y", date(2020, 10, 1), add_months(DRAWN, 30), None)], "t")
+
+
+@pytest.mark.parametrize(
+    ("maturity", "months", "until", "before", "after"),
+    [
+        # Two years and three are of one tier: what the last reset set stays, 4.65 + 0.5.
+        (add_months(DRAWN, 24), 24, add_months(DRAWN, 36), 51_500_000, 51_500_000),
+        # So are ten months and twelve: 3.85 + 0.5.
+        (add_months(DRAWN, 10), 10, add_months(DRAWN, 12), 43_500_000, 43_500_000),
+        # Eighteen months come into the tier of longer terms, and so does every reset after.
+        (add_months(DRAWN, 12), 12, add_months(DRAWN, 18), 43_500_000, 51_500_000),
+    ],
+)
+def test_a_floating_loan_that_is_extended_keeps_its_rate_or_follows_its_new_tier(
+    session: Session, city: dict[str, Book], maturity: date, months: int, until: date, before: int, after: int
+) -> None:
+    begin_on(session, date(2020, 6, 9))
+    monthly = Floating(reference="LPR", months=months, reset=replace(LPR.reset, cycle=Cycle(anchor=date(2020, 6, 10))))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=45_500_000, maturity=maturity, floating=monthly), event, "t")
+    close(session, date(2020, 6, 9), date(2020, 6, 9))
+    assert rates(session, booked.contract) == [(date(2020, 6, 10), before)]
+    extension = (booked.contract, "x", date(2020, 6, 10), until, None)
+    (done,) = servicing.extend(session, [extension], "t")
+    assert done.life.terms.rates[-1].rate_ppb == after
+    close(session, date(2020, 6, 10), date(2020, 7, 10))
+    assert len(rates(session, booked.contract)) == 1, "the reset of July finds what is in force"
+    assert servicing.extend(session, [extension], "t") == []
+    assert not failing(session)
+
+
+def test_a_restructured_floating_loan_follows_its_new_tier(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, date(2020, 6, 9))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=43_500_000), event, "t")
+    new = Restructured(reference="x", value_date=date(2020, 6, 9), maturity=add_months(DRAWN, 24), rate_ppb=40_000_000, gov_ppb=0)
+    (done,) = servicing.restructure(session, booked.contract, new, "t")
+    assert done.life.terms.floating == replace(LPR, months=24)
+    assert servicing.restructure(session, booked.contract, new, "t") == []
+
+
+def test_the_first_reset_may_be_agreed_already() -> None:
+    agreed = replace(LPR, reset=replace(LPR.reset, next_ppb=44_000_000))
+    assert agreed.rate(date(2020, 1, 10), 47_000_000, DRAWN) == 44_000_000
+    assert agreed.rate(date(2020, 4, 10), 44_000_000, DRAWN) == 45_500_000
+
+
+def test_a_rate_set_anew_keeps_the_later_steps_of_its_scheme(session: Session, city: dict[str, Book]) -> None:
+    half = Scheme(
+        county="371621", product="FMSC", valid_from=DRAWN, source="惠政发〔2019〕9号（演示）", mode=Way.TO_BANK,
+        cadence=Cadence.QUARTER, shares=(Share(percent=100), Share(from_month=10, points_ppb=20_000_000)), when_extended=False,
+    )  # fmt: skip
+    begin_on(session, date(2020, 6, 9))
+    loading.load(session, [half], "t")
+    monthly = replace(LPR, reset=replace(LPR.reset, cycle=Cycle(anchor=date(2020, 6, 10))))
+    event = TakenOver(reference="t", value_date=date(2020, 6, 9), principal_fen=100_000_000, charged_until=date(2020, 3, 21))
+    (booked,) = take_over(session, application(city["LB"], rate_ppb=45_500_000, floating=monthly), event, "t")
+    tenth = add_months(DRAWN, 10)
+    assert booked.life.terms.rates == (RateStep(DRAWN, 45_500_000, 45_500_000), RateStep(tenth, 45_500_000, 20_000_000))
+    close(session, date(2020, 6, 9), date(2020, 6, 9))
+    life = lives(session, [booked.contract.key], horizon_now(session))[booked.contract.key]
+    assert life.terms.rates[1:] == (RateStep(date(2020, 6, 10), 43_500_000, 43_500_000), RateStep(tenth, 43_500_000, 20_000_000))
+    later = [(booked.contract, "r", date(2020, 6, 10), 40_000_000)]
+    (set_anew,) = servicing.set_rates(session, later, "t")
+    assert set_anew.life.terms.rates[-1] == RateStep(tenth, 40_000_000, 20_000_000)
+    assert servicing.set_rates(session, later, "t") == []
+    assert not failing(session)

@@ -29,7 +29,7 @@ from loans.life import Life
 from loans.queries import events_of, horizon_now, lives
 from loans.subsidy import approval, bank_list, loading, payment, preparation, refusal, undoing
 from loans.subsidy.bank_list import BankLine
-from loans.subsidy.batch import Batch, Stage, shared_out
+from loans.subsidy.batch import Batch, Stage, by_tier, shared_out
 from loans.subsidy.periods import period_named
 from loans.subsidy.queries import batches, steps
 from loans.subsidy.reconciliation import positions
@@ -491,6 +491,52 @@ def test_tiers_bear_a_batch_each_its_part(session: Session, bank: Bank) -> None:
         "city": 17_763,
         "county": 17_762,
     }
+    assert not failing(session)
+
+
+THIRDS = (("province", 40), ("city", 30), ("county", 30))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        scheme(valid_from=date(2019, 1, 1), tiers=(("county", 100),), year_begins=2),
+        scheme(valid_from=E1_DRAWN + DAY, product="FMSC", tiers=(("county", 100),), year_begins=2),
+    ],
+)
+def test_a_scheme_not_begun_or_of_another_product_counts_neither_for_tiers_nor_period(
+    session: Session, bank: Bank, other: Scheme
+) -> None:
+    bank.begin(E1_DRAWN)
+    loading.load(session, [scheme(valid_from=E1_DRAWN, tiers=THIRDS), other], "t")
+    bank.lend("C1", E1_DRAWN, E1_MATURITY)
+    close(session, E1_DRAWN, date(2017, 6, 20))
+    made = preparation.draft(session, bank.fund, bank.book, Mode.TO_BANK, "2017Q2")
+    assert (made.period.start, made.period.end) == (date(2017, 3, 21), date(2017, 6, 21))
+    assert [line.tiers for line in made.lines] == [THIRDS]
+
+
+def test_each_line_is_borne_by_the_tiers_of_its_own_contracts_scheme(session: Session, bank: Bank) -> None:
+    bank.begin(E1_DRAWN)
+    prepaid = {"mode": Mode.PREPAID, "product": "XEXD"}
+    alone = scheme(valid_from=E1_DRAWN + DAY, tiers=(("county", 100),), **prepaid)
+    loading.load(session, [scheme(valid_from=E1_DRAWN, tiers=THIRDS, **prepaid), alone], "t")
+    first = bank.lend("C1", E1_DRAWN, E1_MATURITY)
+    close(session, E1_DRAWN, E1_DRAWN)
+    second = bank.lend("C2", E1_DRAWN + DAY, E1_MATURITY)
+    close(session, E1_DRAWN + DAY, date(2017, 6, 20))
+    day = date(2017, 6, 21)
+    payment.pay_ahead(session, bank.fund, bank.book, "Y1", day, 50_000, "丙")
+    one = bank.prepare("2017Q2", day, Mode.PREPAID)
+    assert {line.loan[1]: line.tiers for line in one.lines} == {first.id: THIRDS, second.id: (("county", 100),)}
+    of = {line.loan[1]: line.fen for line in one.lines}
+    assert of == {first.id: 59_208, second.id: 3_021 + 55_583}
+    shares = {"province": 23_683, "city": 17_763, "county": 17_762 + of[second.id]}
+    assert by_tier([(line, line.fen) for line in one.lines]) == shares
+    bank.pay(bank.approve(one, day), day)
+    for account, expected in (("5007.02", shares), ("2015.02", dict.fromkeys(shares, 0))):
+        found = turnovers(session, books=[bank.fund.id], accounts=[account], by=("payer",))
+        assert {key[2]: turnover.balance_fen for key, turnover in found.items()} == expected
     assert not failing(session)
 
 

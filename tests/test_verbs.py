@@ -22,10 +22,13 @@ from loans.apportionment import Owed, apportion
 from loans.booking import Booked
 from loans.classification import RiskClass
 from loans.contract import Contract
-from loans.errors import EventRefused, EventReused, NothingToRepay
+from loans.errors import EventRefused, EventReused, NotEligible, NothingToRepay
 from loans.events import Prepayment, Repaid, Restructured
 from loans.joint_repayment import repay_together
+from loans.policy.loading import load
+from loans.policy.parameters import PolicyRow
 from loans.queries import horizon_now, lives
+from loans.subsidy import refusal
 from loans.terms import (
     NEVER,
     QUARTERS,
@@ -43,6 +46,10 @@ from loans.terms import (
     Rounding,
     StreamKind,
 )
+from registry import households
+from registry.cipher import Cipher
+from registry.households import Household
+from registry.identity import id_check_digit
 
 DRAWN = date(2017, 3, 15)
 TERMS = LoanTerms(
@@ -53,10 +60,16 @@ TODAY = date(2017, 4, 20)
 
 
 @pytest.fixture
-def loan(session: Session, city: dict[str, Book]) -> Contract:
-    """A loan by the month whose first instalment was paid, on 2017-04-20."""
+def loan(session: Session, city: dict[str, Book], cipher: Cipher) -> Contract:
+    """A loan by the month to a household of the register, whose first instalment was paid, on 2017-04-20."""
     begin_on(session, DRAWN)
-    contract = enter(session, city["LB"], TERMS, drawn(TERMS))
+    stem = "37990119700101001"
+    home = Household(
+        county="371621", number="H1", village="演示村", persons=3, standard="national", registered_on=date(2015, 12, 1),
+        head_name="王演示", head_id=stem + id_check_digit(stem), account=None,
+    )  # fmt: skip
+    households.enrol(session, cipher, [home], "t")
+    contract = replace(enter(session, city["LB"], TERMS, drawn(TERMS)), household="H1")
     close(session, DRAWN, add_months(DRAWN, 1) - DAY)
     servicing.repay(session, [(contract, Repaid(reference="1", value_date=add_months(DRAWN, 1), fen=408_000))], "t")
     close(session, add_months(DRAWN, 1), TODAY - DAY)
@@ -145,6 +158,17 @@ def test_a_rate_set_anew_keeps_governments_share(session: Session, loan: Contrac
     assert booked.entry is None, "nothing moves on the day"
 
 
+def test_subsidy_that_was_stopped_does_not_begin_again_at_a_new_rate(session: Session, loan: Contract) -> None:
+    refusal.stop(session, loan, "s", TODAY - DAY, TODAY - DAY, "任公职", "t")
+    for name in ("set the rate", "extend"):
+        (booked,) = VERBS[name](session, loan, True)
+        assert not booked.life.terms.subsidised_from(TODAY - DAY), name
+    (before,) = VERBS["set the rate"](session, loan, False)
+    late = [(loan, "l", TODAY, 38_100_000)]
+    assert before.life.terms.rates[-1] == RateStep(TODAY, 38_000_000)
+    assert servicing.set_rates(session, late, "t")[0].life.terms.rates[-1].gov_ppb == 0
+
+
 def test_misuse_puts_all_principal_on_the_heavier_rate_and_ends_subsidy(session: Session, loan: Contract) -> None:
     (booked,) = VERBS["find misuse"](session, loan, False)
     running = [(s.kind.value, s.base_fen, s.rate_ppb, s.gov_ppb) for s in booked.life.streams if s.end is None]
@@ -163,10 +187,11 @@ def test_a_grace_defers_and_capitalises_what_it_says(session: Session, loan: Con
         servicing.grant_graces(session, [(loan, "w", TODAY, GraceKind.PRINCIPAL_DEFERRED, TERMS.maturity)], "t")
 
 
-def test_a_product_extends_as_often_as_its_rules_allow(session: Session, loan: Contract) -> None:
+def test_a_loan_is_extended_as_often_as_policy_allows(session: Session, loan: Contract) -> None:
+    load(session, PolicyRow(product="XEXD", valid_from=TODAY, source="惠扶组〔2017〕1号", county="371621", max_extensions=1), "t")
     VERBS["extend"](session, loan, False)
     assert VERBS["extend"](session, loan, False) == []
-    with pytest.raises(EventRefused, match="只能展期（含续贷） 1 次"):
+    with pytest.raises(NotEligible, match="展期续贷次数：已 1 次，要求合计不超过 1 次"):
         servicing.extend(session, [(loan, "again", TODAY, add_months(DRAWN, 20), 47_500_000)], "t")
 
 

@@ -82,7 +82,8 @@ _ALL = (
             Column("风险补偿本金上限(元)", fen_cell, required=False), Column("期限上限(月)", months_cell, required=False),
             Column("利率上限(%)", rate_cap_cell, required=False), Column("最低年龄", age_cell, required=False),
             Column("最高年龄", age_cell, required=False), Column("禁止用途", words_cell, required=False),
-            Column("须审批", one_of(_YES_NO), required=False), Column("更正", one_of(_YES_NO), required=False),
+            Column("须审批", one_of(_YES_NO), required=False), Column("展期续贷次数上限", whole_cell, required=False),
+            Column("更正", one_of(_YES_NO), required=False),
         ),
     ),
     Importer(

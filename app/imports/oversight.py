@@ -28,6 +28,7 @@ def policies(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
             registered=r["限建档立卡"], cap_fen=r["余额上限(元)"], subsidised_cap_fen=r["贴息本金上限(元)"],
             covered_cap_fen=r["风险补偿本金上限(元)"], max_months=r["期限上限(月)"], max_rate=r["利率上限(%)"],
             min_age=r["最低年龄"], max_age=r["最高年龄"], forbidden_purposes=r["禁止用途"], approval_required=r["须审批"],
+            max_extensions=r["展期续贷次数上限"],
         )  # fmt: skip
         number = load(session, row, desk.actor, corrects=bool(r["更正"]))
         if number is not None:

@@ -34,7 +34,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """What the rules look at; amounts in fen, the rate in ppb.
+    """What the rules look at; amounts in fen, the rate in ppb, penalty rates in per cent of it.
 
     `held_fen` is the household's balance in the product before this loan, and how much of it is subsidised and covered.
     """
@@ -47,6 +47,8 @@ class Facts:
     purpose: str
     enrolment: Enrolment | None
     born_on: date | None
+    penalty_percent: int = 150
+    misuse_percent: int = 200
     subsidised: bool = True
     covered: bool = True
     held_subsidised_fen: int = 0
@@ -58,7 +60,8 @@ def check(facts: Facts, policy: Policy) -> list[Finding]:
     return [
         *enrolled(facts.day, facts.enrolment, policy),
         *_amounts(facts, policy),
-        *_rate(facts, policy),
+        *rate(facts.rate_ppb, facts.day, months_of(facts.day, facts.maturity), policy),
+        *_penalties(facts, policy),
         *_age(facts, policy),
         *_use(facts, policy),
     ]
@@ -85,6 +88,39 @@ def enrolled(day: date, home: Enrolment | None, policy: Policy) -> Iterator[Find
         )  # fmt: skip
 
 
+def term(day: date, maturity: date, policy: Policy) -> Iterator[Finding]:
+    """Yield how what is agreed on a day keeps to the longest term, counted from that day."""
+    if months := policy.max_months:
+        yield Finding(
+            rule="期限", source=months.source, found=f"{day} 至 {maturity}", limit=f"不超过 {months.value} 个月",
+            ok=maturity <= add_months(day, months.value),
+        )  # fmt: skip
+
+
+def rate(rate_ppb: int, day: date, months: int, policy: Policy) -> Iterator[Finding]:
+    """Yield how a rate (ppb a year) that is agreed on a day keeps to the highest one; a reference is that of a term in months."""
+    if policy.max_rate is None:
+        return
+    most, source = policy.max_rate.value, policy.max_rate.source
+    limit = ""
+    if isinstance(most, str):
+        reference = references()[most]
+        most = reference.on(day, months)
+        limit = f"（{day} {reference.name}，{months} 个月）"
+    yield Finding(
+        rule="年利率", source=source, found=percent(rate_ppb), limit=f"不超过 {percent(most)}{limit}", ok=rate_ppb <= most
+    )  # fmt: skip
+
+
+def prolonged(before: int, policy: Policy) -> Iterator[Finding]:
+    """Yield whether a loan that was extended or renewed so often may be once more."""
+    if most := policy.max_extensions:
+        yield Finding(
+            rule="展期续贷次数", source=most.source, found=f"已 {before} 次", limit=f"合计不超过 {most.value} 次",
+            ok=before < most.value,
+        )  # fmt: skip
+
+
 def _amounts(facts: Facts, policy: Policy) -> Iterator[Finding]:
     if cap := policy.cap_fen:
         yield Finding(
@@ -95,11 +131,7 @@ def _amounts(facts: Facts, policy: Policy) -> Iterator[Finding]:
         yield _part("贴息", cap, facts.fen if facts.subsidised else 0, facts.held_subsidised_fen)
     if cap := policy.covered_cap_fen:
         yield _part("风险补偿", cap, facts.fen if facts.covered else 0, facts.held_covered_fen)
-    if months := policy.max_months:
-        yield Finding(
-            rule="期限", source=months.source, found=f"{facts.day} 至 {facts.maturity}", limit=f"不超过 {months.value} 个月",
-            ok=facts.maturity <= add_months(facts.day, months.value),
-        )  # fmt: skip
+    yield from term(facts.day, facts.maturity, policy)
 
 
 def _part(what: str, cap: Limit[int], fen: int, held_fen: int) -> Finding:
@@ -111,19 +143,17 @@ def _part(what: str, cap: Limit[int], fen: int, held_fen: int) -> Finding:
     )  # fmt: skip
 
 
-def _rate(facts: Facts, policy: Policy) -> Iterator[Finding]:
-    if policy.max_rate is None:
-        return
-    most, source = policy.max_rate.value, policy.max_rate.source
-    limit = ""
-    if isinstance(most, str):
-        reference, months = references()[most], months_of(facts.day, facts.maturity)
-        most = reference.on(facts.day, months)
-        limit = f"（{facts.day} {reference.name}，{months} 个月）"
-    yield Finding(
-        rule="年利率", source=source, found=percent(facts.rate_ppb), limit=f"不超过 {percent(most)}{limit}",
-        ok=facts.rate_ppb <= most
-    )  # fmt: skip
+def _penalties(facts: Facts, policy: Policy) -> Iterator[Finding]:
+    bounds = (
+        ("逾期罚息", facts.penalty_percent, policy.penalty_percent),
+        ("挪用罚息", facts.misuse_percent, policy.misuse_percent),
+    )
+    for rule, found, bound in bounds:
+        if bound:
+            low, high = bound.value
+            yield Finding(
+                rule=rule, source=bound.source, found=f"合同利率的 {found}%", limit=f"{low}% 至 {high}%", ok=low <= found <= high
+            )  # fmt: skip
 
 
 def _age(facts: Facts, policy: Policy) -> Iterator[Finding]:

@@ -15,7 +15,9 @@ T = TypeVar("T")
 class PolicyRow:
     """What one document says from a day on: nationwide, for a county, or for one bank in a county.
 
-    A parameter that is none is left to the less specific or the older row.
+    A parameter that is none is left to the less specific or the older row. `extension_limits` says by how much a loan's first
+    maturity may move in all: for loans of up to so many months (0: any longer one) a percentage of the first term, or (0 %)
+    so many months.
     """
 
     product: str
@@ -28,8 +30,12 @@ class PolicyRow:
     cap_fen: int | None = None  # a household's balance in the product, or an enterprise's loan
     subsidised_cap_fen: int | None = None  # of that balance, what may be subsidised (贴息)
     covered_cap_fen: int | None = None  # of that balance, what the compensation pool may cover (风险补偿)
-    max_months: int | None = None
+    max_months: int | None = None  # from the day of an agreement
+    max_extensions: int | None = None  # extensions and renewals together (展期、续贷)
+    extension_limits: tuple[tuple[int, int, int], ...] | None = None
     max_rate: int | str | None = None  # ppb, or the code of a reference rate
+    penalty_percent: tuple[int, int] | None = None  # of the contract rate when overdue, from and to (逾期罚息)
+    misuse_percent: tuple[int, int] | None = None  # when misused (挪用罚息)
     min_age: int | None = None
     max_age: int | None = None
     forbidden_purposes: tuple[str, ...] | None = None
@@ -71,7 +77,11 @@ class Policy:
     subsidised_cap_fen: Limit[int] | None
     covered_cap_fen: Limit[int] | None
     max_months: Limit[int] | None
+    max_extensions: Limit[int] | None
+    extension_limits: Limit[tuple[tuple[int, int, int], ...]] | None
     max_rate: Limit[int | str] | None
+    penalty_percent: Limit[tuple[int, int]] | None
+    misuse_percent: Limit[tuple[int, int]] | None
     min_age: Limit[int] | None
     max_age: Limit[int] | None
     forbidden_purposes: Limit[tuple[str, ...]] | None
@@ -99,8 +109,11 @@ def row_from(values: Mapping[str, Any]) -> PolicyRow:
     Raises:
         TypeError: a name that is no parameter.
     """
-    purposes = values.get("forbidden_purposes")
-    return PolicyRow(**{**values, "forbidden_purposes": tuple(purposes) if purposes is not None else None})
+    return PolicyRow(**{name: _frozen(value) for name, value in values.items()})
+
+
+def _frozen(value: Any) -> Any:
+    return tuple(_frozen(part) for part in value) if isinstance(value, list) else value
 
 
 @cache

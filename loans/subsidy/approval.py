@@ -1,5 +1,6 @@
 """Approval (审批): a second person takes a batch on; the fund owes it, and what was paid too much before is reclaimed."""
 
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy.orm import Session
@@ -41,9 +42,11 @@ def approve(session: Session, one: Batch, day: date, actor: str) -> None:
 
 
 def _spent(one: Batch, drawn_fen: int) -> list[Posting]:
-    lines = [posting for fen, whose in borne(one, one.payable_fen) for posting in entries.spent(fen, whose)]
+    payable = [(line, line.fen) for line in one.payable]
+    lines = [posting for fen, whose in borne(one, payable) for posting in entries.spent(fen, whose)]
     lines += entries.cleared(drawn_fen, fund_of(one))
-    lines += [posting for fen, whose in borne(one, one.payable_fen - drawn_fen) for posting in entries.payable(fen, whose)]
+    cash = replace(one, drawn_fen=drawn_fen).cash
+    lines += [posting for fen, whose in borne(one, cash) for posting in entries.payable(fen, whose)]
     return lines
 
 

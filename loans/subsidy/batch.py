@@ -8,10 +8,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
+from typing import TypeAlias
 
 from ledger.books import Book
 from loans.subsidy.periods import Period
 from loans.subsidy.schemes import Mode
+
+Tiers: TypeAlias = tuple[tuple[str, int], ...]
+"""Who bears a subsidy, and with what weight (分级负担)."""
 
 
 class Stage(StrEnum):
@@ -27,7 +31,8 @@ class Stage(StrEnum):
 class Line:
     """What a batch asks for one loan: `fen` of subsidy; of the period, all contract interest, days, and days overdue left out.
 
-    `flags` are notes and objections as papers print them (逾期剔除, 提前还款, 上期结转 …).
+    `flags` are notes and objections as papers print them (逾期剔除, 提前还款, 上期结转 …); `tiers` weigh who bears it by the
+    scheme of its own contract (none: the county alone).
     """
 
     loan: tuple[int, int]
@@ -38,6 +43,7 @@ class Line:
     days: int
     late_days: int
     flags: tuple[str, ...] = ()
+    tiers: Tiers = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +63,6 @@ class Batch:
     number: str
     mode: Mode
     period: Period
-    tiers: tuple[tuple[str, int], ...]
     lines: tuple[Line, ...]
     stage: Stage
     prepared_by: str
@@ -120,6 +125,20 @@ def by_product(lines: Sequence[tuple[Line, int]]) -> dict[str, int]:
     found: dict[str, int] = {}
     for line, fen in sorted(lines, key=lambda part: part[0].product):
         found[line.product] = found.get(line.product, 0) + fen
+    return found
+
+
+def by_tier(lines: Sequence[tuple[Line, int]]) -> dict[str | None, int]:
+    """Return fen by who bears it (none: the county alone). What lines of the same weights ask is added up and shared out once, so
+    that no tier is a fen off its share of it.
+    """
+    together: dict[Tiers, int] = {}
+    for line, fen in lines:
+        together[line.tiers] = together.get(line.tiers, 0) + fen
+    found: dict[str | None, int] = {}
+    for tiers, fen in sorted(together.items()):
+        for name, part in shared_out(fen, tiers) if tiers else ((None, fen),):
+            found[name] = found.get(name, 0) + part
     return found
 
 

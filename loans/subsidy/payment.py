@@ -31,7 +31,7 @@ def pay(session: Session, one: Batch, day: date, actor: str) -> None:
         raise SubsidyBatchRefused(one.number, "批准人不能办理拨付")
     _require_cash(session, one.book, one.loan_book, one.number, day, one.cash_fen)
     reference = record(session, one.book, one.number, "paid", day, {}, actor)
-    fund = [posting for fen, whose in borne(one, one.cash_fen) for posting in entries.paid(fen, whose)]
+    fund = [posting for fen, whose in borne(one, one.cash) for posting in entries.paid(fen, whose)]
     post(session, one, reference, day, "拨付贴息", actor, fund, _received(one, one.cash))
 
 

@@ -1,6 +1,6 @@
 """Preparation (编制、审核): a bank's batch of a period, its lines rejected with a reason and restored, and its cancellation."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 
@@ -13,18 +13,19 @@ from ledger.calendar import DAY
 from ledger.posting import take_sequence
 from loans.errors import SubsidyBatchRefused
 from loans.queries import Key, contracts, free_references, horizon_now
-from loans.subsidy.batch import Batch, Line, Stage
+from loans.subsidy.batch import Batch, Line, Stage, Tiers
 from loans.subsidy.objections import objections
 from loans.subsidy.owed import Owed, owed
 from loans.subsidy.periods import Period, period_named
 from loans.subsidy.queries import SYSTEM, batches, claimed, scheme_of, schemes
 from loans.subsidy.refusal import refuse
-from loans.subsidy.schemes import Cadence, Mode
+from loans.subsidy.schemes import Cadence, Mode, scheme_on
 from loans.subsidy.stepping import held, hold, record, require_person
 from loans.subsidy.tables import batch as batch_table
 from loans.subsidy.tables import line as line_table
 from loans.suspicions.queries import open_hits
 from loans.suspicions.raising import raise_for
+from loans.tables import loan
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +34,6 @@ class Draft:
 
     number: str
     period: Period
-    tiers: tuple[tuple[str, int], ...]
     lines: tuple[Line, ...]
     objections: Mapping[Key, list[str]]
 
@@ -70,7 +70,7 @@ def prepare(session: Session, book: Book, loan_book: Book, mode: Mode, label: st
     session.execute(
         insert(batch_table).values(
             book_id=book.id, number=made.number, loan_book_id=loan_book.id, mode=mode, label=label,
-            start_date=made.period.start, end_date=made.period.end, tiers=made.tiers,
+            start_date=made.period.start, end_date=made.period.end, tiers=_tiers(made.lines),
         )
     )  # fmt: skip
     session.execute(
@@ -178,11 +178,9 @@ def _drafted(session: Session, book: Book, loan_book: Book, mode: Mode, label: s
     """Return what a batch asks, once the rules of suspicion have been asked about its loans."""
     name = f"{loan_book.bank}-{label}" + ("-A" if mode is Mode.HOUSEHOLD_FIRST else "")
     cadence = Cadence.QUARTER if "Q" in label else Cadence.MONTH if "-" in label else Cadence.YEAR
-    mine = [one for one in schemes(session) if one.county in (None, book.county) and (one.mode, one.cadence) == (mode, cadence)]
-    if not mine:
+    period = _period(session, loan_book, mode, cadence, label)
+    if period is None:
         raise SubsidyBatchRefused(name, "本县没有按此方式和周期结算的贴息办法")
-    newest = max(mine, key=lambda one: (one.county is not None, one.valid_from))
-    period = period_named(label, cadence, newest.year_begins)
     if period.end - DAY > horizon_now(session).charged_through:
         raise SubsidyBatchRefused(name, f"{period.end - DAY} 尚未结息")
     earlier = batches(session, [loan_book.id])
@@ -197,7 +195,32 @@ def _drafted(session: Session, book: Book, loan_book: Book, mode: Mode, label: s
     raise_for(session, payable, f"subsidy batch {number}", day, actor)
     found = objections(session, loan_book, payable, period)
     lines = tuple(replace(line, flags=(*line.flags, *found.get(line.loan, ()))) for line, _ in asked)
-    return Draft(number=number, period=period, tiers=newest.tiers, lines=lines, objections=found)
+    return Draft(number=number, period=period, lines=lines, objections=found)
+
+
+def _period(session: Session, loan_book: Book, mode: Mode, cadence: Cadence, label: str) -> Period | None:
+    """Return the period that a label names by the schemes of the products that a bank lends; None if none had begun by its end.
+
+    A scheme in force on the last day goes before one whose contracts only run on, a younger one before an older.
+    """
+    lent = set(session.scalars(select(loan.c.product).where(loan.c.book_id == loan_book.id).distinct()))
+    known, begun = schemes(session), []
+    for one in known:
+        if one.county in (None, loan_book.county) and (one.mode, one.cadence) == (mode, cadence):
+            period = period_named(label, cadence, one.year_begins)
+            last = period.end - DAY
+            if one.valid_from <= last:
+                stands = scheme_on(known, one.product, loan_book.county or "", last) == one
+                begun.append(((one.product in lent, stands, one.valid_from), period))
+    return max(begun, key=lambda pair: pair[0], default=(None, None))[1]
+
+
+def _tiers(lines: Sequence[Line]) -> Tiers | list[tuple[Tiers, list[int]]]:
+    """Return who bears the lines, as a batch keeps it: the weights of all of them, or (weights, loans)."""
+    found: dict[Tiers, list[int]] = {}
+    for line in lines:
+        found.setdefault(line.tiers, []).append(line.loan[1])
+    return next(iter(found)) if len(found) == 1 else list(found.items())
 
 
 def _asked(
@@ -216,7 +239,7 @@ def _asked(
         one = found[key]
         line = Line(
             loan=key, product=one.product, fen=one.fen - before[key], whole_fen=one.whole_fen, principal_fen=one.principal_fen,
-            days=one.days, late_days=one.late_days, flags=(),
+            days=one.days, late_days=one.late_days, tiers=scheme.tiers,
         )  # fmt: skip
         carried = any(key[1] in batch.rejected and not batch.rejected[key[1]].final for batch in earlier)
         lines.append((replace(line, flags=_flags(line, contract.terms.maturity > period.end, carried=carried)), one))

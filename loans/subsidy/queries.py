@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ledger.books import BookKind, books
 from ledger.db import remembered
 from loans.contract import Contract
-from loans.subsidy.batch import Batch, Line, Rejection, Stage
+from loans.subsidy.batch import Batch, Line, Rejection, Stage, Tiers
 from loans.subsidy.periods import Period
 from loans.subsidy.schemes import Mode, Scheme, nationwide, scheme_from, scheme_on
 from loans.subsidy.tables import batch, line, step
@@ -92,7 +92,7 @@ def batches(session: Session, loan_books: Iterable[int] | None = None, until: da
             Batch(
                 book=everything[row.book_id], loan_book=everything[row.loan_book_id], number=row.number, mode=Mode(row.mode),
                 period=Period(row.label, row.start_date, row.end_date),
-                tiers=tuple((name, weight) for name, weight in row.tiers), lines=tuple(asked.get((row.book_id, row.number), ())),
+                lines=tuple(asked.get((row.book_id, row.number), ())),
                 stage=folded.stage, prepared_by=folded.prepared_by, rejected=folded.rejected, approved_by=folded.approved_by,
                 approved_on=folded.approved_on, drawn_fen=folded.drawn_fen, returned=frozenset(folded.returned),
                 refunded_fen=folded.refunded_fen,
@@ -142,15 +142,26 @@ class _Folded:
 def _lines(session: Session, rows: Sequence[Row[Any]]) -> dict[tuple[int, str], list[Line]]:
     loan_books = {row.loan_book_id for row in rows}
     asked = select(line, loan.c.product).join(loan, (loan.c.book_id == line.c.loan_book_id) & (loan.c.id == line.c.loan_id))
+    borne = {(row.book_id, row.number): _tiers(row.tiers) for row in rows}
     found: dict[tuple[int, str], list[Line]] = {}
     for row in session.execute(asked.where(line.c.loan_book_id.in_(loan_books)).order_by(line.c.book_id, line.c.loan_id)):
+        mine = borne[(row.book_id, row.number)]
         found.setdefault((row.book_id, row.number), []).append(
             Line(
                 loan=(row.loan_book_id, row.loan_id), product=row.product, fen=row.fen, whole_fen=row.whole_fen,
                 principal_fen=row.principal_fen, days=row.days, late_days=row.late_days, flags=tuple(row.flags),
+                tiers=mine.get(row.loan_id, mine[None]),
             )
         )  # fmt: skip
     return found
+
+
+def _tiers(stored: Sequence[Any]) -> Mapping[int | None, Tiers]:
+    """Return who bears a batch's lines, by loan, and (none) of all others; it keeps the weights of all, or [weights, loans]."""
+    if not stored or isinstance(stored[0][0], str):
+        return {None: tuple((name, weight) for name, weight in stored)}
+    own = {loan_id: tuple((name, weight) for name, weight in tiers) for tiers, loan_ids in stored for loan_id in loan_ids}
+    return {None: (), **own}
 
 
 def claimed(of: Iterable[Batch]) -> Counter[tuple[int, int]]:

@@ -91,6 +91,11 @@ class Scheme:
         begun = [share for share in self.shares if add_months(drawn_on, share.from_month) <= day]
         return begun[-1].of(rate_ppb) if begun else 0
 
+    def later_gov_ppb(self, rate_ppb: int, drawn_on: date, day: date) -> tuple[tuple[date, int], ...]:
+        """Return what government pays of a rate that is set on a day once later shares begin: (from, ppb)."""
+        starts = [(add_months(drawn_on, share.from_month), share) for share in self.shares]
+        return tuple((start, share.of(rate_ppb)) for start, share in starts if start > day)
+
     def gov_ppb_when_extended(self, rate_ppb: int) -> int:
         """Return government's part of a rate that is agreed with an extension, in ppb: the last share's, or none."""
         return self.shares[-1].of(rate_ppb) if self.when_extended and self.shares else 0

@@ -14,7 +14,7 @@ from ledger.journal import Dimensions, JournalEntry, Posting, first_free, merged
 from ledger.posting import post_many, take_sequence
 from ledger.queries import free_reference
 from loans.errors import SubsidyBatchRefused
-from loans.subsidy.batch import Batch, shared_out
+from loans.subsidy.batch import Batch, Line, by_tier
 from loans.subsidy.queries import SYSTEM, batches, steps
 from loans.subsidy.tables import step
 
@@ -113,9 +113,6 @@ def fund_of(one: Batch) -> Dimensions:
     return Dimensions(county=one.book.county, bank=one.loan_book.bank)
 
 
-def borne(one: Batch, fen: int) -> Sequence[tuple[int, Dimensions]]:
-    """Return a sum as the tiers bear it: (fen, whose)."""
-    whole = fund_of(one)
-    if not one.tiers:
-        return [(fen, whole)]
-    return [(part, replace(whole, payer=name)) for name, part in shared_out(fen, one.tiers) if part]
+def borne(one: Batch, lines: Sequence[tuple[Line, int]]) -> Sequence[tuple[int, Dimensions]]:
+    """Return what lines of a batch ask as the tiers bear it: (fen, whose)."""
+    return [(fen, replace(fund_of(one), payer=name)) for name, fen in by_tier(lines).items() if fen]

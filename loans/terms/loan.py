@@ -177,6 +177,10 @@ class LoanTerms:
         """Whether government pays a part of the contract interest at any time."""
         return any(step.gov_ppb for step in self.rates)
 
+    def subsidised_from(self, day: date) -> bool:
+        """Tell whether government pays a part of the contract interest on a day or any later one."""
+        return any(step.gov_ppb for step in (self.rate_on(day), *(step for step in self.rates if step.start > day)))
+
     @property
     def principal_cycle(self) -> Cycle | None:
         """The cycle of principal: its own, or that of interest."""

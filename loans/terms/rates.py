@@ -171,12 +171,14 @@ class Floating:
         if self.reference not in references():
             raise BadTerms(f"没有参考利率 {self.reference}")
 
-    def rate(self, day: date, before_ppb: Ppb) -> int:
-        """Return the rate that a reset on a day gives, in ppb, rounded half up to one.
+    def rate(self, day: date, before_ppb: Ppb, drawn_on: date) -> int:
+        """Return the rate that a reset on a day gives, in ppb, rounded half up to one; the first one's may be agreed already.
 
         Raises:
             NoReferenceRate: nothing was quoted by the day of observation.
         """
+        if self.reset.next_ppb is not None and day == self.first_reset(drawn_on):
+            return round_half_up(Fraction(self.reset.next_ppb))
         observed = references()[self.reference].on(day - self.reset.observed_days_before * DAY, self.months)
         return round_half_up(Fraction(self.reset.rate(observed, before_ppb)))
 
@@ -206,9 +208,18 @@ def rate_when_extended(rate_ppb: int, drawn_on: date, maturity: date, agreed_on:
         NoReferenceRate: nothing was quoted by one of the days.
     """
     reference, first, whole = reference_for(drawn_on), months_of(drawn_on, maturity), months_of(drawn_on, until)
-    if reference.tier(drawn_on, first) == reference.tier(drawn_on, whole):
+    if same_tier(reference, drawn_on, maturity, until):
         return rate_ppb
     return rate_ppb + reference.on(agreed_on, whole) - reference.on(drawn_on, first)
+
+
+def same_tier(reference: Reference, drawn_on: date, maturity: date, until: date) -> bool:
+    """Tell whether a term from a day of drawing and a longer one belong to one tier of a reference rate.
+
+    Raises:
+        NoReferenceRate: nothing was quoted by the day of drawing.
+    """
+    return reference.tier(drawn_on, months_of(drawn_on, maturity)) == reference.tier(drawn_on, months_of(drawn_on, until))
 
 
 def months_of(start: date, end: date) -> int:
