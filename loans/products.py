@@ -1,20 +1,48 @@
 """Loan products (贷款产品) as dated data: `products.toml` beside this module."""
 
 import tomllib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from ledger.calendar import add_months
 from loans.errors import BadTerms, UnknownProduct
 from loans.subsidy.schemes import Mode, Scheme
-from loans.terms import QUARTERS, CompoundBase, Cycle, Floating, Grace, GraceKind, LoanTerms, Method, RateStep, Stub
+from loans.terms import (
+    AT_MATURITY,
+    QUARTERS,
+    Component,
+    CompoundBase,
+    Convention,
+    Cycle,
+    DayCount,
+    Floating,
+    Grace,
+    GraceKind,
+    LoanTerms,
+    Method,
+    RateStep,
+    Rolling,
+    Stub,
+)
+from loans.terms.loan import OVER_90_DAYS, UP_TO_90_DAYS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Product:
-    """How a product's contracts are made; who may borrow how much, how long and how dear is policy."""
+    """How a product's contracts are made; who may borrow how much, how long and how dear is policy.
+
+    Attributes:
+        small_loan: it counts towards the article's small loans.
+        every_months: interest falls due every so many months from the drawing; none: with everybody's on the 20th.
+        season: the months in which principal falls due; none: in all (a roof earns little in winter).
+        stub: what becomes of the odd days before maturity, for principal; none: as for interest.
+        graces: what is spared for how many months from the drawing.
+        floats: a contract's rate may follow a reference.
+    """
 
     code: str
     name: str
@@ -22,12 +50,18 @@ class Product:
     borrower: str
     small_loan: bool
     method: Method
-    principal: Cycle | None
-    grace_months: int
-    floats: bool
     penalty_percent: int
     misuse_percent: int
     compound_base: CompoundBase
+    day_count: DayCount = DayCount.ACT_360
+    every_months: int | None = None
+    season: tuple[int, ...] = ()
+    stub: Stub | None = None
+    rolling: Rolling = AT_MATURITY
+    graces: tuple[tuple[GraceKind, int], ...] = ()
+    floats: bool = False
+    early_order: tuple[Component, ...] = UP_TO_90_DAYS
+    late_order: tuple[Component, ...] = OVER_90_DAYS
 
     def terms(
         self,
@@ -57,14 +91,24 @@ class Product:
             penalty_percent=self.penalty_percent,
             misuse_percent=self.misuse_percent,
             compound_base=self.compound_base,
-            principal=self.principal,
-            graces=self._graces(drawn_on),
+            day_count=self.day_count,
+            interest=(interest := self._interest(drawn_on)),
+            principal=self._principal(interest),
+            rolling=self.rolling,
+            graces=tuple(Grace(kind, drawn_on, add_months(drawn_on, months)) for kind, months in self.graces),
+            early_order=self.early_order,
+            late_order=self.late_order,
         )
 
-    def _graces(self, drawn_on: date) -> tuple[Grace, ...]:
-        if not self.grace_months:
-            return ()
-        return (Grace(GraceKind.PRINCIPAL_DEFERRED, drawn_on, add_months(drawn_on, self.grace_months)),)
+    def _interest(self, drawn_on: date) -> Cycle:
+        if self.every_months is None:
+            return QUARTERS
+        return Cycle(anchor=add_months(drawn_on, self.every_months), every=self.every_months)
+
+    def _principal(self, interest: Cycle) -> Cycle | None:
+        """Return the cycle of principal, none if it falls due as interest does."""
+        own = replace(interest, stub=self.stub or interest.stub, months=self.season)
+        return None if own == interest else own
 
 
 @cache
@@ -75,20 +119,31 @@ def products() -> tuple[Product, ...]:
     return tuple(
         sorted(
             (
-                Product(
-                    code=row["code"], name=row["name"], valid_from=row["valid_from"], borrower=row["borrower"],
-                    small_loan=row["small_loan"], method=Method(row["method"]),
-                    principal=replace(QUARTERS, stub=Stub(row["stub"])) if "stub" in row else None,
-                    grace_months=row.get("grace_months", 0),
-                    floats=row.get("floats", False),
-                    penalty_percent=row["penalty_percent"], misuse_percent=row["misuse_percent"],
-                    compound_base=CompoundBase(row["compound_base"]),
-                )
-                for row in rows
+                product_from(row) for row in rows
             ),
             key=lambda product: (product.code, product.valid_from),
         )
     )  # fmt: skip
+
+
+def product_from(row: Mapping[str, Any]) -> Product:
+    """Return the product of a row of the file.
+
+    Raises:
+        ValueError: a word that stands for nothing.
+        TypeError: a name that is no field.
+    """
+    read: dict[str, Callable[[Any], Any]] = {
+        "method": Method, "compound_base": CompoundBase, "day_count": DayCount, "stub": Stub, "season": tuple,
+        "graces": lambda graces: tuple((GraceKind(kind), months) for kind, months in graces.items()),
+        "rolling": lambda given: Rolling(**{**given, "convention": Convention(given["convention"])}),
+        "early_order": _components, "late_order": _components,
+    }  # fmt: skip
+    return Product(**{name: read[name](value) if name in read else value for name, value in row.items()})
+
+
+def _components(names: Sequence[str]) -> tuple[Component, ...]:
+    return tuple(Component(name) for name in names)
 
 
 def product_on(code: str, day: date) -> Product:

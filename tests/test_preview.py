@@ -1,5 +1,6 @@
 """Preview = booking: whoever pays by the schedule owes exactly what it says, day by day, whatever the terms."""
 
+import tomllib
 from collections import Counter
 from datetime import date
 from typing import Any
@@ -12,12 +13,14 @@ from ledger.calendar import DAY, add_months
 from loans.errors import BadTerms
 from loans.events import Disbursed, Extended, LoanEvent, Prepayment, Repaid, Restructured, SubsidyRefused, TakenOver
 from loans.life import Horizon, Life
+from loans.products import product_from
 from loans.replay import replay
 from loans.schedule import Line, schedule
 from loans.terms import (
     AT_MATURITY,
     NEVER,
     QUARTERS,
+    Component,
     Convention,
     Cycle,
     DayCount,
@@ -264,3 +267,35 @@ def test_a_balance_that_reaches_its_cap_during_an_extension_goes_no_higher() -> 
     assert max(path) == cap, "it is reached"
     assert path[-1] == 0
     assert len(path) == 20
+
+
+def test_a_row_of_products_may_say_everything_that_a_contract_fixes() -> None:
+    row = tomllib.loads("""
+        code = "GFTY"
+        name = "光伏体验贷"
+        valid_from = 2017-01-01
+        borrower = "household"
+        small_loan = false
+        method = "equal_principal"
+        penalty_percent = 130
+        misuse_percent = 150
+        compound_base = "B"
+        day_count = "act/365"
+        every_months = 1
+        season = [3, 4, 5, 6, 7, 8, 9, 10, 11]
+        rolling = { convention = "following" }
+        graces = { principal_deferred = 12, interest_deferred = 3 }
+        early_order = ["cost", "interest", "penalty", "compound", "principal"]
+    """)
+    terms = product_from(row).terms(4_000_000, 49_000_000, DRAWN, date(2020, 3, 15), None)
+    assert terms.unbookable is None
+    assert (terms.day_count, terms.penalty_percent, terms.early_order[1]) == (DayCount.ACT_365, 130, Component.INTEREST)
+    lines = schedule(terms)
+    assert [line.interest for line in lines[:3]] == [0, 0, 0], "deferred"
+    paying = [line.nominal for line in lines if line.principal]
+    assert paying[0] == date(2018, 4, 15)
+    assert {day.month for day in paying} == set(range(3, 12)), "nothing in winter"
+    assert any(line.due > line.nominal for line in lines)
+    require_as_foreseen(terms)
+    with pytest.raises(TypeError, match="colour"):
+        product_from({**row, "colour": "red"})
