@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ledger import chart, ties
 from ledger.books import Book, BookKind, book_named, fund_book_code
 from ledger.calendar import add_months, following_working_day, is_working_day, working_days_after
+from ledger.closing import close_month
 from ledger.db import unit_of_work
 from ledger.errors import (
     AlreadyReversed,
@@ -32,7 +33,6 @@ from ledger.errors import (
 )
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side, credit, debit, journal_text
 from ledger.money import decimal_yuan, parse_yuan, round_half_up, split_by_shares, split_in_two, yuan
-from ledger.periods import close_month
 from ledger.posting import post, post_many
 from ledger.queries import balance, entry_referenced, trial_balance, turnovers
 from ledger.reversal import reverse
