@@ -27,7 +27,7 @@ from ledger.vouchers.voucher import Content, Voucher
 app = typer.Typer(help="Write, approve, post, correct and print vouchers (凭证).", no_args_is_help=True)
 
 HEADINGS = (
-    "serial (编号)", "date (日期)", "summary (摘要)", "amount (金额)", "stage (状态)", "maker, checker (制单、审核)", "reason (理由)",
+    "serial (编号)", "date (日期)", "summary (摘要)", "amount (金额)", "stage (状态)", "by (制单、审核)", "reason (理由)",
 )  # fmt: skip
 
 InBook = Annotated[str, typer.Option("--book", help="A book's code (账套).")]
