@@ -15,7 +15,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import cli_loan, cli_policy, cli_relending, cli_subsidy, cli_suspicion, opening, papers, wiring
+from app import cli_loan, cli_period, cli_policy, cli_relending, cli_subsidy, cli_suspicion, cli_voucher, opening, papers, wiring
 from app import migrate as migrations
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
@@ -50,6 +50,8 @@ app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
+app.add_typer(cli_voucher.app, name="voucher")
+app.add_typer(cli_period.app, name="period")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -234,17 +236,6 @@ def statement(
         with busy("writing the statement (对账单)"):
             path = papers.write_statement(system, bank, from_.date(), to.date(), output)
         say(f"wrote {path}")
-
-
-@app.command()
-def voucher(
-    book: Annotated[str, typer.Option("--book")],
-    reference: Annotated[str, typer.Option("--reference")],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
-) -> None:
-    """Print a voucher as PDF (记账凭证)."""
-    with opened() as system:
-        say(f"wrote {papers.write_voucher(system, BookCode(book), reference, output)}")
 
 
 @app.command()

@@ -16,7 +16,9 @@ from guarantees import queries
 from guarantees.claims import open_pool
 from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
 from ledger.business_day import peek
+from ledger.errors import AppointmentRefused
 from ledger.money import PPB
+from ledger.officers import appoint
 from registry import reference
 from registry.errors import UnknownRegion
 
@@ -51,6 +53,7 @@ class County:
     share_percent: int = 70
     leverage: int = 10
     claim_after_days: int = 90
+    supervisor: str = ""  # 会计主管 of its funds' books; none: to be appointed later
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +122,7 @@ def open_books(session: Session, plan: Plan) -> int:
             code = loan_book_code(codes[county.name], bank_code)
             open_book(session, code, BookKind.LOANS, title, codes[county.name], bank_code, LOAN_CHART)
     _agree_pools(session, plan, codes)
+    _appoint(session, plan, codes)
     return len(books(session)) - before
 
 
@@ -147,6 +151,17 @@ def _agree_pools(session: Session, plan: Plan, codes: Mapping[str, str]) -> None
         _require(same, f"{county.name} 与 {bank_code} 的风险补偿金约定已有，且内容不同")
 
 
+def _appoint(session: Session, plan: Plan, codes: Mapping[str, str]) -> None:
+    """Appoint the chief accountants that a plan names, of all its counties' books, from its first day on."""
+    chiefs = {codes[county.name]: county.supervisor for county in plan.counties if county.supervisor}
+    for book in books(session):
+        if book.county in chiefs:
+            try:
+                appoint(session, book, chiefs[book.county], plan.first, "system")
+            except AppointmentRefused as refusal:
+                raise PlanRefused(str(refusal)) from refusal
+
+
 def _code(session: Session, county: str, day: date) -> str:
     try:
         return reference.county_code(session, county, day)
@@ -167,6 +182,7 @@ def _require_sound(plan: Plan) -> None:
     _require(len(known) == len(plan.banks), "银行代码重复")
     for county in plan.counties:
         _require(_is_text(county.name), f"县区名称 {county.name} 应为文字")
+        _require(county.supervisor == "" or _is_text(county.supervisor), f"{county.name} 的 supervisor 应为姓名")
         strangers = [str(code) for code in county.banks if not isinstance(code, str) or code not in known]
         _require(not strangers, f"{county.name} 的银行 {'、'.join(strangers)} 未登记")
         _require(bool(county.banks) and len(set(county.banks)) == len(county.banks), f"{county.name} 的银行为空或重复")

@@ -12,7 +12,10 @@ from ledger.books import BookKind, book_named, books
 from ledger.calendar import DAY, working_days_after
 from ledger.db import unit_of_work
 from ledger.journal import BookCode, Side
+from ledger.officers import supervisor_on
 from ledger.queries import account_titles, entry_referenced
+from ledger.vouchers.entries import KIND
+from ledger.vouchers.queries import find_voucher
 from loans.contract import Contract
 from loans.life import Charge, Horizon, Life
 from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State, SubsidyTurnedDown
@@ -115,6 +118,7 @@ def voucher(session: Session, book: BookCode, reference: str) -> Voucher:
     """Return the figures of a voucher."""
     found = book_named(session, book)
     stored = entry_referenced(session, found.id, reference)
+    written = find_voucher(session, found, stored.entry.event.removeprefix("voucher/")) if stored.entry.kind == KIND else None
     titles = account_titles(session, found.id)
     lines = [
         VoucherLine(
@@ -125,7 +129,9 @@ def voucher(session: Session, book: BookCode, reference: str) -> Voucher:
     ]  # fmt: skip
     return Voucher(
         book=found.name, day=stored.entry.value_date, word=stored.entry.word, number=stored.number, lines=tuple(lines),
-        attachments=0, maker=_person(stored.entry.maker), checker=_person(stored.entry.checker), demo="演示" in found.name,
+        attachments=written.content.sheets if written else 0, maker=_person(stored.entry.maker),
+        checker=_person(stored.entry.checker), poster=written.poster or "" if written else _person("system"),
+        chief=supervisor_on(session, found, stored.entry.value_date) or "", demo="演示" in found.name,
     )  # fmt: skip
 
 

@@ -22,11 +22,15 @@ import solar.settlement
 import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
-from guarantees.capacity import PoolCapacity
+from guarantees.capacity import PoolCapacity, PoolSpending
+from ledger.books import Book
 from ledger.calendar import DAY, next_month
+from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
 from ledger.server import embedded
 from ledger.ties import Check
+from ledger.vouchers.queries import VouchersPosted
+from ledger.vouchers.soundness import VoucherCheck
 from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
 from loans.relending.night import night as relending_night
@@ -85,6 +89,30 @@ def begin(session: Session, first: date) -> None:
 def disbursement_checks() -> tuple[DisbursementCheck, ...]:
     """Return who is asked before loans are made."""
     return (PoolCapacity(),)
+
+
+def voucher_checks() -> tuple[VoucherCheck, ...]:
+    """Return who is asked before a voucher is posted."""
+    return (PoolSpending(),)
+
+
+def period_checks() -> tuple[PeriodCheck, ...]:
+    """Return who is asked before a month closes."""
+    return NightsClosed(), VouchersPosted(), TiesHold()
+
+
+class TiesHold:
+    """A month closes only when everything ties, whichever book asks: books of one event stand or fall together."""
+
+    def __init__(self) -> None:
+        """Ask once, however many books are closed."""
+        self._broken: list[str] | None = None
+
+    def reasons_against_closing(self, session: Session, book: Book, month: date) -> list[str]:  # noqa: ARG002 - a PeriodCheck
+        """Return each tie that does not hold."""
+        if self._broken is None:
+            self._broken = [f"{one.check}：应为 {one.expected}，实为 {one.actual}" for one in verify(session) if not one.ok]
+        return self._broken
 
 
 def night_steps() -> tuple[Step, ...]:

@@ -4,10 +4,11 @@ RCF 风险补偿金专账, ISF 贴息资金专账, PVA 光伏收益代管专账,
 the city is a consolidation of books, never a commingled one.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from ledger import chart as charts
@@ -66,6 +67,8 @@ def open_book(session: Session, code: BookCode, kind: BookKind, name: str, count
                 "side": a.side,
                 "pair": a.pair,
                 "closes_to": a.closes_to,
+                "manual": a.manual,
+                "needs": a.needs,
             }
             for a in accounts
         ],
@@ -95,6 +98,12 @@ def books(session: Session, kind: BookKind | None = None) -> list[Book]:
     """Return all books, or those of a kind, in order of their ids."""
     everything = remembered(session, "books", lambda: _books(session))
     return [found for found in everything if kind is None or found.kind is kind]
+
+
+def hold_books(session: Session, book_ids: Collection[int]) -> None:
+    """Hold books, in ascending order, so that nothing else is written to them before this transaction ends."""
+    query = text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE")
+    session.execute(query, {"ids": sorted(set(book_ids))})
 
 
 def _books(session: Session) -> list[Book]:

@@ -1,7 +1,9 @@
 """The chart of accounts (科目表): dated files, so that another county or another year loads another.
 
 A chart file is `charts/NAME.csv` with the columns books (kinds of book, separated by spaces), code, title,
-side (D 借, C 贷, B either), pair (the other half of a memo pair, 表外) and closes_to (where the year end carries it).
+side (D 借, C 贷, B either), pair (the other half of a memo pair, 表外), closes_to (where the year end carries it), manual
+(yes: people may write vouchers on it; the others, 受控科目, are posted by the modules that must tie with them) and needs
+(the dimension that a line on it must name, 辅助核算).
 """
 
 import csv
@@ -12,7 +14,7 @@ from pathlib import Path
 from ledger.errors import BadChart
 
 CHARTS = Path(__file__).parent / "charts"
-COLUMNS = ["books", "code", "title", "side", "pair", "closes_to"]
+COLUMNS = ["books", "code", "title", "side", "pair", "closes_to", "manual", "needs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +26,8 @@ class Account:
     side: str
     pair: str | None
     closes_to: str | None
+    manual: bool
+    needs: str | None
 
     @property
     def memo(self) -> bool:
@@ -48,7 +52,8 @@ def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ..
             raise BadChart(name, f"{row['code']}: side must be D, C or B")
         accounts[row["code"]] = Account(
             code=row["code"], title=row["title"], side=row["side"],
-            pair=row["pair"] or None, closes_to=row["closes_to"] or None,
+            pair=row["pair"] or None, closes_to=row["closes_to"] or None, manual=row["manual"] == "yes",
+            needs=row["needs"] or None,
         )  # fmt: skip
     for account in accounts.values():
         for other in (account.pair, account.closes_to):

@@ -27,7 +27,7 @@ def reversed_in_red(original: StoredEntry, value_date: date, maker: str, reason:
 
 
 def year_closed(
-    book: BookCode, year: int, step: int, balances: Mapping[str, Turnover], closes_to: Mapping[str, str]
+    book: BookCode, year: int, reference: str, balances: Mapping[str, Turnover], closes_to: Mapping[str, str]
 ) -> JournalEntry:
     """Carry the balances of income and expense accounts to where their chart closes them (结转), on 31 December."""
     postings: list[Posting] = []
@@ -37,7 +37,7 @@ def year_closed(
         postings += [Posting(account, side, abs(residue)), Posting(closes_to[account], other, abs(residue))]
     return JournalEntry(
         book=book,
-        reference=f"year/{year}/{step}",
+        reference=reference,
         kind="ledger.year_closed",
         value_date=date(year, 12, 31),
         narration=f"{year}年度结转",

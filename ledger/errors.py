@@ -79,12 +79,52 @@ class ReversalOfReversal(LedgerError):
         super().__init__(f"book {book}: {reference} is itself a reversal; post the original anew instead")
 
 
+class VoucherRefused(LedgerError):
+    """A step with a voucher that can't be taken; every reason is named."""
+
+    def __init__(self, serial: str, reasons: list[str]) -> None:
+        self.serial, self.reasons = serial, reasons
+        super().__init__(f"凭证 {serial}：{'；'.join(reasons)}")
+
+
+class AttachmentDamaged(LedgerError):
+    """An attachment whose content is gone or is not what was attached."""
+
+    def __init__(self, sha256: str) -> None:
+        self.sha256 = sha256
+        super().__init__(f"附件 {sha256[:12]}… 内容缺失或与入库时不符")
+
+
+class NotSupervisor(LedgerError):
+    """A deed that only a book's chief accountant may do (会计主管)."""
+
+    def __init__(self, book: str, actor: str, deed: str) -> None:
+        self.book, self.actor = book, actor
+        super().__init__(f"账套 {book}：{actor} 不是现任会计主管，不能{deed}")
+
+
+class AppointmentRefused(LedgerError):
+    """A chief accountant who can't be appointed."""
+
+    def __init__(self, book: str, reason: str) -> None:
+        self.book = book
+        super().__init__(f"账套 {book}：{reason}")
+
+
 class MonthNotReady(LedgerError):
     """A month that can't be closed yet, with every reason."""
 
     def __init__(self, book: str, month: date, reasons: list[str]) -> None:
         self.book, self.month, self.reasons = book, month, reasons
-        super().__init__(f"book {book}: {month:%Y-%m} can't be closed: " + "; ".join(reasons))
+        super().__init__(f"账套 {book} 的 {month:%Y-%m} 不能结账：{'；'.join(reasons)}")
+
+
+class ReopeningRefused(LedgerError):
+    """A closed month that can't be opened again."""
+
+    def __init__(self, book: str, month: date, reason: str) -> None:
+        self.book, self.month = book, month
+        super().__init__(f"账套 {book} 的 {month:%Y-%m} 不能反结账：{reason}")
 
 
 class NotMoney(LedgerError):

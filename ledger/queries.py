@@ -1,5 +1,6 @@
 """Questions to the journal: balances and turnovers as of a value date or a sequence, entries, and trial balances."""
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -11,6 +12,7 @@ from ledger.errors import UnknownEntry
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
 from ledger.tables import account, book, journal_entry, posting
 
+_NUMBERED = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))-([^-\d]{1,4})-(\d{1,9})")
 DIMENSIONS = ("county", "bank", "product", "payer", "kind", "loan_id", "project")
 
 
@@ -202,6 +204,16 @@ def is_posted(session: Session, book_id: int, reference: str) -> bool:
     """Tell whether a reference names an entry of the book."""
     named = select(journal_entry.c.seq).where(journal_entry.c.book_id == book_id, journal_entry.c.reference == reference)
     return session.scalar(named) is not None
+
+
+def entry_numbered(session: Session, book_id: int, named: str) -> str | None:
+    """Return the reference of the entry with a voucher number such as 2017-03-记-12: month, word, number; None: there is none."""
+    found = _NUMBERED.fullmatch(named)
+    if found is None:
+        return None
+    mine = (journal_entry.c.book_id == book_id) & (journal_entry.c.month == date.fromisoformat(f"{found[1]}-01"))
+    mine &= (journal_entry.c.word == found[2]) & (journal_entry.c.number == int(found[3]))
+    return session.scalar(select(journal_entry.c.reference).where(mine))
 
 
 def entry_referenced(session: Session, book_id: int, reference: str) -> StoredEntry:

@@ -47,6 +47,8 @@ account = Table(
     Column("side", Text, nullable=False),
     Column("pair", Text),
     Column("closes_to", Text),
+    Column("manual", Boolean, nullable=False, server_default=text("false")),
+    Column("needs", Text),
     PrimaryKeyConstraint("book_id", "code"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     CheckConstraint("side IN ('D', 'C', 'B')", name="side"),
@@ -64,6 +66,33 @@ period = Table(
     PrimaryKeyConstraint("book_id", "month"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     CheckConstraint("extract(day FROM month) = 1", name="first_day"),
+    schema="ledger",
+)
+
+reopening = Table(
+    "reopening",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("closed_at", DateTime(timezone=True), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("reopened_by", Text, nullable=False),
+    Column("reopened_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "month", "closed_at"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    schema="ledger",
+)
+
+officer = Table(
+    "officer",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("since", Date, nullable=False),
+    Column("supervisor", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("appointed_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "since"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     schema="ledger",
 )
 
@@ -105,6 +134,7 @@ journal_entry = Table(
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     ForeignKeyConstraint(["book_id", "reverses_seq"], ["ledger.journal_entry.book_id", "ledger.journal_entry.seq"]),
     CheckConstraint("month = date_trunc('month', value_date::timestamp)::date", name="month"),
+    CheckConstraint("maker = 'system' OR maker <> checker", name="two_people"),
     schema="ledger",
 )
 

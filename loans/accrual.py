@@ -14,7 +14,7 @@ from sqlalchemy import func, insert, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
-from ledger.books import Book, BookKind, books
+from ledger.books import Book, BookKind, books, hold_books
 from ledger.calendar import DAY
 from ledger.journal import Dimensions, JournalEntry, Posting
 from ledger.money import round_half_up
@@ -168,7 +168,7 @@ def accrue(session: Session, closing: date) -> Accrued:
         UnexplainedDifference: the exact interest or the ledger moved by something that no fact explains.
     """
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
-    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(mine)})
+    hold_books(session, list(mine))
     live = session.execute(text(_as_known(_LIVE, None)), {"until": closing + DAY, "since": _since(closing)}).all()
     now = {_group(row): Units(int(row.whole), int(row.gov)) for row in live}
     tonight = {_group(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in live}

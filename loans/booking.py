@@ -9,9 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from sqlalchemy import insert, text, update
+from sqlalchemy import insert, update
 from sqlalchemy.orm import Session
 
+from ledger.books import hold_books
 from ledger.business_day import business_date
 from ledger.calendar import DAY, month_of
 from ledger.journal import JournalEntry, Posting, in_red, merged
@@ -82,7 +83,7 @@ def book_events(
         if event.value_date > min(at.charged_through, at.aged_through) + DAY:
             raise CloseUnderWay(contract.contract, event.value_date)
     book_ids = sorted({contract.book_id for contract, _ in batch})
-    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": book_ids})
+    hold_books(session, book_ids)
     known = events_referenced(session, ((contract.book_id, event.reference) for contract, event in batch))
     threads = _threads(session, batch, at)
     fresh = []

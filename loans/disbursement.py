@@ -8,12 +8,11 @@ from typing import Protocol
 from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date
 from ledger.posting import take_sequence
 from loans.admission import approvals, explain, refuse_failed
 from loans.applications.application import Application
-from loans.applications.queries import hold
 from loans.booking import Booked, book_events, foreseen
 from loans.contract import Contract, terms_to_json
 from loans.errors import DuplicateContract, EventRefused, EventReused
@@ -68,7 +67,7 @@ def disburse(
     _require_eligible(session, fresh)
     for check in checks:
         check.admit(session, [replace(a, fen=a.drawn_fen) for a in fresh])
-    hold(session, [a.book.id for a in fresh])
+    hold_books(session, [a.book.id for a in fresh])
     refuse_failed(fresh, approvals(session, fresh))  # once more: now no step of an application can come between
     with session.begin_nested() as step:
         _store(session, contracts, fresh)

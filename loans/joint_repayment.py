@@ -5,8 +5,8 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from ledger.books import hold_books
 from ledger.business_day import business_date
-from loans.applications.queries import hold
 from loans.apportionment import apportion, owed
 from loans.booking import Booked, book_events
 from loans.contract import Contract
@@ -45,7 +45,7 @@ def repay_together(
     _require_one_debtor(loans, named)
     business_date(session)  # held before any book, as the close holds them
     at = horizon_now(session)
-    hold(session, [loans[0].book_id])
+    hold_books(session, [loans[0].book_id])
     mine = {contract.contract: contract for contract in loans}
     names = [f"{reference}/{number}" for number in range(1, len(loans) + 1)]
     known = events_referenced(session, ((loans[0].book_id, name) for name in (reference, *names)))

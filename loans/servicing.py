@@ -6,8 +6,8 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from ledger.books import hold_books
 from loans import agreement
-from loans.applications.queries import hold
 from loans.booking import Booked, book_events
 from loans.classification import RiskClass
 from loans.contract import Contract
@@ -81,7 +81,7 @@ def extend(
         EventRefused: a new maturity not after the old one, or a loan that is repaid or written off.
         EventReused: the reference names another event.
     """
-    hold(session, [contract.book_id for contract, *_ in extensions])
+    hold_books(session, [contract.book_id for contract, *_ in extensions])
     happened = events_of(session, {contract.key for contract, *_ in extensions})
     known = events_referenced(session, ((contract.book_id, reference) for contract, reference, *_ in extensions))
     events: list[tuple[Contract, LoanEvent]] = []
@@ -111,7 +111,7 @@ def restructure(session: Session, contract: Contract, event: Restructured, actor
         raise EventRefused(contract.contract, f"还款间隔 {event.every_months} 个月，应为 1 到 {MOST_MONTHS} 个月")
     if event.gov_ppb > gov_ppb_when_extended(session, contract, event.rate_ppb):
         raise EventRefused(contract.contract, f"重组后的贴息率超过{product_name(contract.product)}展期后的贴息标准")
-    hold(session, [contract.book_id])
+    hold_books(session, [contract.book_id])
     known = events_referenced(session, [(contract.book_id, event.reference)]).get((contract.book_id, event.reference))
     if known is None:
         happened = events_of(session, [contract.key])[contract.key]

@@ -30,9 +30,9 @@ from app.migrate import migrate
 from app.status import status
 from guarantees.claims import open_pool
 from ledger.books import BookKind, book_named, open_book
+from ledger.closing import close_month
 from ledger.db import APP_ROLE, SCHEMAS, engine_as, unit_of_work
 from ledger.journal import BookCode
-from ledger.periods import close_month
 from registry import reference
 from registry.cipher import Cipher
 from registry.identity import id_check_digit, masked_id, uscc_check_digit

@@ -18,8 +18,8 @@ from guarantees.queries import claims as all_claims
 from ledger.books import Book
 from ledger.business_day import flip
 from ledger.calendar import DAY
+from ledger.closing import close_month
 from ledger.journal import Dimensions, JournalEntry, credit, debit
-from ledger.periods import close_month
 from ledger.posting import post, take_sequence
 from ledger.queries import trial_balance
 from loans import disbursement, servicing

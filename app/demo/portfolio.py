@@ -43,7 +43,7 @@ BANKS = {
 CITY = Plan(
     first=FIRST, mark="（演示数据）",
     banks=tuple(Bank(code=code, name=name, rural=code != "BZCCB") for code, name in BANKS.items()),
-    counties=tuple(County(name=place.name, banks=(place.bank,)) for place in PLACES),
+    counties=tuple(County(name=place.name, banks=(place.bank,), supervisor="会计主管（演示）") for place in PLACES),
 )  # fmt: skip
 """The books that the demo begins with."""
 

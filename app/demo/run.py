@@ -18,8 +18,10 @@ from app.opening import open_books
 from app.wiring import System
 from ledger.books import books
 from ledger.calendar import DAY, days, next_month
+from ledger.closing import NightsClosed, close_month
 from ledger.db import unit_of_work
-from ledger.periods import close_month, closed_months
+from ledger.periods import closed_months
+from ledger.vouchers.queries import VouchersPosted
 from scheduling.close import close, next_to_close
 
 MONTH_CLOSES_AFTER_DAYS = 5
@@ -82,7 +84,7 @@ def _close_months(system: System, today: date) -> None:
         while next_month(month) + MONTH_CLOSES_AFTER_DAYS * DAY <= today:
             for book in books(session):
                 if (book.id, month) not in closed:
-                    close_month(session, book, month, "会计主管（演示）")
+                    close_month(session, book, month, "会计主管（演示）", (NightsClosed(), VouchersPosted()))
             month = next_month(month)
 
 

@@ -10,10 +10,9 @@ from app.imports.batch import Desk, Made
 from app.imports.cells import Record
 from app.imports.lending import loans_wanted, release_borrower
 from app.imports.lookup import CONTRACT, DAY, SERIAL, Lookup
-from ledger.books import BookKind, book_named
+from ledger.books import BookKind, book_named, hold_books
 from ledger.journal import BookCode
 from loans.applications import filing, undoing, verdict
-from loans.applications.queries import hold
 from loans.applications.state import Step
 
 VERDICTS = {"批准": verdict.approve, "拒绝": verdict.decline, "撤回": verdict.withdraw}
@@ -22,7 +21,7 @@ VERDICTS = {"批准": verdict.approve, "拒绝": verdict.decline, "撤回": verd
 def applications(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """File applications, and add their borrowers where they are new."""
     wanted = loans_wanted(session, desk, records)
-    hold(session, {application.book.id for _, application in wanted})
+    hold_books(session, {application.book.id for _, application in wanted})
     made: Made = []
     for actor, rows in groupby(wanted, lambda one: str(one[0]["经办人"])):
         filings = [
@@ -43,7 +42,7 @@ def approvals(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     """Give verdicts in the order of the file, those of one person and kind in a row as one batch."""
     look = Lookup(session, records)
     books = {r.number: look.book(r, BookKind.LOANS, r[DAY]) for r in records}
-    hold(session, {book.id for book in books.values()})
+    hold_books(session, {book.id for book in books.values()})
     made: Made = []
     for (give, actor), rows in groupby(records, lambda r: (r["结论"], str(r["审批人"]))):
         verdicts = [
@@ -65,7 +64,7 @@ def undo_approvals(session: Session, desk: Desk, made: Made) -> None:
 def _undone(session: Session, desk: Desk, made: Made) -> Iterator[tuple[str, Step]]:
     """Undo what a batch made, and yield each step that never was, with its county."""
     books = {m["book"]: book_named(session, BookCode(m["book"])) for m in made}
-    hold(session, {book.id for book in books.values()})
+    hold_books(session, {book.id for book in books.values()})
     for m in reversed(made):
         book = books[m["book"]]
         yield book.county, undoing.undo(session, book, m["reference"], desk.actor)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.imports.batch import Desk, Made
 from app.imports.cells import Record
 from app.imports.lookup import AMOUNT, DAY, SERIAL, Lookup
-from ledger.books import Book, BookKind, book_named
+from ledger.books import Book, BookKind, book_named, hold_books
 from ledger.journal import BookCode
 from ledger.money import percent, yuan
 from loans.errors import RelendingRefused
@@ -18,7 +18,7 @@ from loans.relending.drawing import draw, undo_draw
 from loans.relending.extension import extend, undo_extension
 from loans.relending.pledge import Pledge
 from loans.relending.pledging import pledge, release, undo_pledge, undo_release
-from loans.relending.queries import draws, hold
+from loans.relending.queries import draws
 from loans.relending.repayment import repay, undo_repayment
 from loans.relending.rules import pledge_rate_ppb
 
@@ -30,7 +30,7 @@ def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Book draws, then extensions and repayments in the order of the file."""
     look = Lookup(session, records)
     mine = [look.book(r, BookKind.LOANS, r[FROM]) for r in records]
-    hold(session, {book.id for book in mine})
+    hold_books(session, {book.id for book in mine})
     wanted = [_draw(book, r) for book, r in zip(mine, records, strict=True) if r[KIND] == "drawn"]
     made: Made = [{"book": one.book.code, "number": one.number} for one in draw(session, wanted, desk.actor)]
     known = {one.key: one for one in draws(session)}
@@ -50,7 +50,7 @@ def relending(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
 def undo_relending(session: Session, desk: Desk, made: Made) -> None:
     """Take repayments, extensions and draws back, newest first."""
     known = {(one.book.code, one.number): one for one in draws(session)}
-    hold(session, {known[(BookCode(m["book"]), m["number"])].book.id for m in made})
+    hold_books(session, {known[(BookCode(m["book"]), m["number"])].book.id for m in made})
     for m in reversed(made):
         key = (BookCode(m["book"]), m["number"])
         if "repaid" in m:
@@ -65,7 +65,7 @@ def pledges(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Take assets in pledge and release them, in the order of the file."""
     look = Lookup(session, records)
     mine = [look.book(r, BookKind.LOANS, r[DAY]) for r in records]
-    hold(session, {book.id for book in mine})
+    hold_books(session, {book.id for book in mine})
     made: Made = []
     for book, r in zip(mine, records, strict=True):
         if r[KIND] == "pledged":
@@ -80,7 +80,7 @@ def pledges(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
 def undo_pledges(session: Session, desk: Desk, made: Made) -> None:
     """Take releases and pledges back, newest first."""
     mine = {m["book"]: book_named(session, BookCode(m["book"])) for m in made}
-    hold(session, {book.id for book in mine.values()})
+    hold_books(session, {book.id for book in mine.values()})
     for m in reversed(made):
         if "released" in m:
             undo_release(session, mine[m["book"]], m["number"], m["released"], desk.actor)

@@ -6,10 +6,11 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from ledger.books import hold_books
 from ledger.business_day import business_date_from
 from loans.admission import explain, refuse_failed
 from loans.applications.application import Application, facts_of
-from loans.applications.queries import drawn, hold, states_of
+from loans.applications.queries import drawn, states_of
 from loans.applications.record import not_taken, write
 from loans.applications.state import ApplicationState, Step, StepKind
 from loans.booking import Booked
@@ -48,7 +49,7 @@ def apply(session: Session, filings: Sequence[Filing], actor: str, *, dry_run: b
         UnknownProduct, BadTerms, EventRefused: no loan can be made so.
     """
     business_date_from(session, (one.day for one in filings))
-    hold(session, [one.application.book.id for one in filings])
+    hold_books(session, [one.application.book.id for one in filings])
     taken = zip(not_taken(session, [_filed(one, actor) for one in filings]), filings, strict=True)
     fresh = [(step, one.application) for step, one in taken if step is not None]
     _require_free(session, fresh)

@@ -19,13 +19,6 @@ _PAIRS = "unnest(CAST(:books AS bigint[]), CAST(:names AS text[])) AS k (book_id
 _COLUMNS = "e.book_id, e.contract, e.kind, e.value_date, e.reference, e.actor, e.body"
 
 
-def hold(session: Session, book_ids: Collection[int]) -> None:
-    """Hold books, in ascending order, so that no step and no loan comes between before this transaction ends."""
-    session.execute(
-        text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": sorted(set(book_ids))}
-    )
-
-
 def steps_of(session: Session, numbers: Iterable[Number]) -> dict[Number, list[Step]]:
     """Return the steps of contract numbers in the order in which they came; a number without any is left out."""
     found: dict[Number, list[Step]] = {}

@@ -2,9 +2,9 @@
 
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date
-from loans.applications.queries import drawn, hold, steps_of, steps_referenced
+from loans.applications.queries import drawn, steps_of, steps_referenced
 from loans.applications.record import write
 from loans.applications.state import Step, StepKind, state_after
 from loans.errors import ApplicationRefused
@@ -17,7 +17,7 @@ def undo(session: Session, book: Book, reference: str, actor: str) -> Step:
     Raises:
         ApplicationRefused: a loan was drawn, or another step came after it.
     """
-    hold(session, [book.id])
+    hold_books(session, [book.id])
     step = steps_referenced(session, [(book.id, reference)])[(book.id, reference)]
     state = state_after(book, steps_of(session, [step.number])[step.number])
     if drawn(session, [step.number]):

@@ -6,12 +6,12 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date_from
 from loans.admission import explain, refuse_failed
 from loans.applications.application import Application
 from loans.applications.filing import Considered
-from loans.applications.queries import drawn, hold, states_of
+from loans.applications.queries import drawn, states_of
 from loans.applications.record import not_taken, write
 from loans.applications.state import ApplicationState, Standing, Step, StepKind
 from loans.disbursement import previews
@@ -87,7 +87,7 @@ def _ended(session: Session, verdicts: Sequence[Verdict], kind: StepKind, actor:
 def _decided(session: Session, verdicts: Sequence[Verdict], kind: StepKind, actor: str) -> list[ApplicationState]:
     """Hold the books, and return what will stand after each new verdict; nothing is written yet."""
     business_date_from(session, (one.day for one in verdicts))
-    hold(session, [one.book.id for one in verdicts])
+    hold_books(session, [one.book.id for one in verdicts])
     steps = [
         Step(
             book_id=one.book.id, contract=one.contract, kind=kind, day=one.day, reference=one.reference, actor=actor,

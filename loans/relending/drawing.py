@@ -5,6 +5,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
+from ledger.books import hold_books
 from ledger.business_day import business_date, business_date_from
 from ledger.calendar import DAY, add_months
 from ledger.journal import JournalEntry
@@ -17,7 +18,7 @@ from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record, record_undone
 from loans.relending.pledging import require_covered
-from loans.relending.queries import draws, held, hold, pledges
+from loans.relending.queries import draws, held, pledges
 from registry.reference import rural_banks
 
 TERMS_MONTHS = (3, 6, 12)
@@ -32,7 +33,7 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
         FutureDate: one is drawn after the business date.
     """
     today = business_date_from(session, (one.drawn_on for one in wanted))
-    hold(session, {one.book.id for one in wanted})
+    hold_books(session, {one.book.id for one in wanted})
     rural = rural_banks(session)
     known = {d.key: d for d in draws(session)}
     assets = pledges(session, {one.book.id for one in wanted})

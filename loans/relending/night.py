@@ -5,14 +5,14 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from ledger.books import BookKind, books
+from ledger.books import BookKind, books, hold_books
 from ledger.journal import JournalEntry, merged
 from ledger.posting import post_many
 from loans import entries
 from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record
-from loans.relending.queries import draws, hold
+from loans.relending.queries import draws
 from loans.relending.reallocation import reallocate
 
 
@@ -27,7 +27,7 @@ class Night:
 def night(session: Session, closing: date) -> Night:
     """Pay what was settled yesterday, repay draws that are due, accrue all draws' interest by difference, allocate loans."""
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
-    hold(session, mine)
+    hold_books(session, mine)
     made: list[JournalEntry] = []
     all_draws = draws(session)
     for one in all_draws:

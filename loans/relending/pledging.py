@@ -8,14 +8,14 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date, business_date_from
 from ledger.money import yuan
 from loans.errors import RelendingRefused
 from loans.relending.draw import Draw
 from loans.relending.events import record, record_undone
 from loans.relending.pledge import Pledge, shortfall
-from loans.relending.queries import draws, hold, pledges
+from loans.relending.queries import draws, pledges
 
 
 def pledge(session: Session, book: Book, wanted: Pledge, actor: str) -> bool:
@@ -26,7 +26,7 @@ def pledge(session: Session, book: Book, wanted: Pledge, actor: str) -> bool:
         FutureDate: it begins after the business date.
     """
     business_date_from(session, [wanted.start])
-    hold(session, [book.id])
+    hold_books(session, [book.id])
     if wanted.face_fen <= 0 or wanted.end <= wanted.start:
         raise RelendingRefused(wanted.draw, f"质押 {wanted.serial}：面值必须大于零，到期日必须晚于质押日")
     alike = [one for one in pledges(session, [book.id]) if one.serial == wanted.serial]
@@ -52,7 +52,7 @@ def release(session: Session, book: Book, draw: str, serial: str, day: date, act
         FutureDate: the day has not come.
     """
     business_date_from(session, [day])
-    hold(session, [book.id])
+    hold_books(session, [book.id])
     found = pledges(session, [book.id])
     one = _named(found, draw, serial)
     if one.released_on == day:
@@ -71,7 +71,7 @@ def undo_pledge(session: Session, book: Book, draw: str, serial: str, actor: str
         RelendingRefused: it was released, or the draw would not be covered without it.
     """
     today = business_date(session)
-    hold(session, [book.id])
+    hold_books(session, [book.id])
     found = pledges(session, [book.id])
     one = _named(found, draw, serial)
     if one.released_on is not None:
@@ -87,7 +87,7 @@ def undo_release(session: Session, book: Book, draw: str, serial: str, actor: st
         RelendingRefused: the asset is pledged for another draw by now.
     """
     today = business_date(session)
-    hold(session, [book.id])
+    hold_books(session, [book.id])
     found = pledges(session, [book.id])
     one = _named(found, draw, serial)
     _require_free(replace(one, released_on=None), [other for other in found if other.serial == serial and other != one])

@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select, text
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.orm import Session
 
-from ledger.books import Book, BookKind, books
+from ledger.books import Book, BookKind, books, hold_books
 from loans.errors import RelendingRefused
 from loans.relending.draw import Draw, Form, Repayment
 from loans.relending.pledge import Asset, Pledge
@@ -59,16 +59,11 @@ def held(session: Session, one: Draw) -> Draw:
     Raises:
         RelendingRefused: it is there no more.
     """
-    hold(session, [one.book.id])
+    hold_books(session, [one.book.id])
     found = next((other for other in draws(session, [one.book.id]) if other.key == one.key), None)
     if found is None:
         raise RelendingRefused(one.number, "没有这笔借款")
     return found
-
-
-def hold(session: Session, book_ids: Collection[int]) -> None:
-    """Hold books, in ascending order, until the transaction ends: whoever changes draws or what they fund does so."""
-    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": list(book_ids)})
 
 
 def latest_step(session: Session, one: Draw) -> str:

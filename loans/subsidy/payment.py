@@ -5,7 +5,7 @@ from datetime import date
 
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date_from
 from ledger.journal import Dimensions, Posting
 from ledger.money import yuan
@@ -15,7 +15,7 @@ from loans.subsidy import entries
 from loans.subsidy.batch import Batch, Line, Stage, by_product
 from loans.subsidy.queries import prepaid, schemes, steps
 from loans.subsidy.schemes import Mode
-from loans.subsidy.stepping import borne, fund_of, held, hold, post, post_both, record, require_person
+from loans.subsidy.stepping import borne, fund_of, held, post, post_both, record, require_person
 
 
 def pay(session: Session, one: Batch, day: date, actor: str) -> None:
@@ -82,7 +82,7 @@ def pay_ahead(session: Session, book: Book, loan_book: Book, serial: str, day: d
     bank = loan_book.bank or ""
     business_date_from(session, [day])
     require_person(bank, actor)
-    hold(session, book, loan_book)
+    hold_books(session, [book.id, loan_book.id])
     body = {"fen": fen}
     if _known(session, book, bank, f"ahead/{serial}", serial, day, body):
         return None

@@ -7,7 +7,7 @@ from datetime import date
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date, business_date_from
 from ledger.calendar import DAY
 from ledger.posting import take_sequence
@@ -20,7 +20,7 @@ from loans.subsidy.periods import Period, period_named
 from loans.subsidy.queries import SYSTEM, batches, claimed, scheme_of, schemes
 from loans.subsidy.refusal import refuse
 from loans.subsidy.schemes import Cadence, Mode, scheme_on
-from loans.subsidy.stepping import held, hold, record, require_person
+from loans.subsidy.stepping import held, record, require_person
 from loans.subsidy.tables import batch as batch_table
 from loans.subsidy.tables import line as line_table
 from loans.suspicions.queries import open_hits
@@ -61,7 +61,7 @@ def prepare(session: Session, book: Book, loan_book: Book, mode: Mode, label: st
         and what `draft` raises.
     """
     business_date_from(session, [day])
-    hold(session, book, loan_book)
+    hold_books(session, [book.id, loan_book.id])
     waiting = [one for one in batches(session, [loan_book.id]) if one.stage is Stage.PREPARED and one.mode is mode]
     if found := next((one for one in waiting if one.period.label == label), None):
         return found

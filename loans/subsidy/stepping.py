@@ -5,10 +5,10 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date_from
 from ledger.journal import Dimensions, JournalEntry, Posting, first_free, merged
 from ledger.posting import post_many, take_sequence
@@ -28,7 +28,7 @@ def held(session: Session, one: Batch, day: date, actor: str) -> Batch:
     """
     business_date_from(session, [day])
     require_person(one.number, actor)
-    hold(session, one.book, one.loan_book)
+    hold_books(session, [one.book.id, one.loan_book.id])
     now = next((other for other in batches(session, [one.loan_book.id]) if other.number == one.number), None)
     if now is None:
         raise SubsidyBatchRefused(one.number, "编制已撤销")
@@ -36,12 +36,6 @@ def held(session: Session, one: Batch, day: date, actor: str) -> Batch:
     if day < before:
         raise SubsidyBatchRefused(one.number, f"日期 {day} 早于上一环节 {before}")
     return now
-
-
-def hold(session: Session, *books: Book) -> None:
-    """Hold books until the transaction ends, in one order for everybody."""
-    ids = sorted(book.id for book in books)
-    session.execute(text("SELECT FROM ledger.book WHERE id = ANY(:ids) ORDER BY id FOR NO KEY UPDATE"), {"ids": ids})
 
 
 def require_person(number: str, actor: str) -> None:

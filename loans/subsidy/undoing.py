@@ -2,7 +2,7 @@
 
 from sqlalchemy.orm import Session
 
-from ledger.books import Book
+from ledger.books import Book, hold_books
 from ledger.business_day import business_date
 from ledger.reversal import take_back
 from loans import servicing
@@ -11,7 +11,7 @@ from loans.queries import contracts, free_references
 from loans.subsidy.batch import Batch
 from loans.subsidy.payment import require_left
 from loans.subsidy.queries import SYSTEM, Step, steps
-from loans.subsidy.stepping import hold, record
+from loans.subsidy.stepping import record
 
 
 def undo(session: Session, one: Batch, reference: str, actor: str) -> None:
@@ -20,7 +20,7 @@ def undo(session: Session, one: Batch, reference: str, actor: str) -> None:
     Raises:
         SubsidyBatchRefused: the step was not taken, or another one after it.
     """
-    hold(session, one.book, one.loan_book)
+    hold_books(session, [one.book.id, one.loan_book.id])
     taken = steps(session, [one.book.id]).get((one.book.id, one.number), [])
     last = [step for step in taken if step.actor != SYSTEM][-1:]
     if not last or last[0].reference != reference:
@@ -42,7 +42,7 @@ def undo_ahead(session: Session, book: Book, loan_book: Book, reference: str, ac
     Raises:
         SubsidyBatchRefused: it is used, or a return would leave less than nothing.
     """
-    hold(session, book, loan_book)
+    hold_books(session, [book.id, loan_book.id])
     bank = loan_book.bank or ""
     taken = next((step for step in steps(session, [book.id]).get((book.id, bank), ()) if step.reference == reference), None)
     if taken is None:
