@@ -396,3 +396,35 @@ def test_a_suspicion_is_found_listed_and_decided_by_another_person(shop: Shop) -
     assert batch
     assert "undone" in shop.run("import", "undo", batch[1])
     assert "0 suspicions" in shop.run("suspicion", "list")
+
+
+def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_paper(shop: Shop) -> None:
+    book = ("--book", "RCF-371621")
+    lines = ("--date", "2016-01-15", "--debit", "1004 12.34 bank=HMRCB", "--credit", "4007.02 12.34 bank=HMRCB")
+    by = ("--by", "甲")
+    assert "draft (草稿)" in shop.run("voucher", "draft", "V1", *book, *by, *lines, "--narration", "专户利息", "--sheets", "1")
+    (shop.folder / "回单.txt").write_text("银行回单", encoding="utf-8")
+    shop.run("voucher", "attach", "V1", *book, *by, "--file", "回单.txt")
+    assert "submitted (待审核)" in shop.run("voucher", "submit", "V1", *book, *by)
+    assert "甲 参与制单，不能审核" in shop.run("voucher", "approve", "V1", *book, *by, code=1)
+    shop.run("voucher", "approve", "V1", *book, "--by", "乙")
+    posted = shop.run("voucher", "post", "V1", *book, "--by", "乙")
+    number = re.search(r"2016-01 记字(\d+)号：专户利息", posted)
+    assert number
+    shown = shop.run("voucher", "show", "V1", *book)
+    for said in ("posted (已记账)", "借 1004 12.34 bank=HMRCB", "附件 回单.txt", "审核 乙"):
+        assert said in shown
+    assert "V1" in shop.run("voucher", "list", *book)
+    printed = shop.run("voucher", "print", *book, "--reference", f"2016-01-记-{number[1]}", "-o", "paper")
+    assert "RCF-371621-201601-记" in printed
+    bad = shop.run("voucher", "draft", "V2", *book, *by, *lines[:2], "--narration", "x", "--debit", "1004 x", code=2)
+    assert "expected ACCOUNT YUAN" in bad.replace("\n", " ")
+    red = ("--date", "2016-01-20", "--narration", "重复", "--corrects", f"2016-01-记-{number[1]}")
+    shop.run("voucher", "draft", "V3", *book, *by, *red)
+    for step, who in (("submit", "甲"), ("approve", "乙"), ("post", "乙")):
+        said = shop.run("voucher", step, "V3", *book, "--by", who)
+    assert f"注销 2016-01 记字{number[1]}号凭证：重复" in said
+    refused = shop.run("period", "close", *book, "--month", "2016-01", "--by", "会计主管（演示）", code=1)
+    assert "2016-01-21 尚未日终" in refused
+    assert "不是现任会计主管" in shop.run("period", "reopen", *book, "--month", "2016-01", "--by", "甲", "--reason", "x", code=1)
+    assert "nothing closed (未结账)" in shop.run("period", "list")
