@@ -116,12 +116,12 @@ class _Walk:
                 while row is not None and row.seq < one.seq:
                     self._name(row.seq, row.reference, Fault.ADDED)
                     row = next(here, None)
-                if row is not None and row.seq == one.seq:
-                    self._hold(row, one)
-                    row = next(here, None)
+                mine, row = (row, next(here, None)) if row is not None and row.seq == one.seq else (None, row)
+                if mine is not None and mine.reference is not None:
+                    self._hold(mine, one)
                 else:
-                    self._name(one.seq, None, Fault.MISSING)
                     self._resolve(Fault.CHANGED)
+                    self._name(one.seq, None, Fault.MISSING)
                 self.position, self.stored = one.position, one.hash
             self._resolve(Fault.CHANGED)
         waiting = self._tail(session, -END if last is None else last)
