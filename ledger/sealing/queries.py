@@ -1,6 +1,5 @@
 """Questions about chains: rows as they are sealed, the seals themselves, and where chains end. All are read in pieces."""
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -92,15 +91,12 @@ def _lines(session: Session, chain: Chain, book_id: int, after: int, through: in
         return {}
     found = session.execute(
         text(
-            f"SELECT r.seq, {canonical_sql(chain.lines, 'r')} FROM {chain.lines.fullname} r "
-            "WHERE r.book_id = :book AND r.seq > :after AND r.seq <= :through ORDER BY r.seq, r.line"
+            f"SELECT r.seq, string_agg({canonical_sql(chain.lines, 'r')}, '' ORDER BY r.line) FROM {chain.lines.fullname} r "
+            "WHERE r.book_id = :book AND r.seq > :after AND r.seq <= :through GROUP BY r.seq"
         ),
         {"book": book_id, "after": after, "through": through},
     )
-    written: dict[int, list[str]] = defaultdict(list)
-    for seq, line in found:
-        written[seq].append(line)
-    return {seq: "".join(parts) for seq, parts in written.items()}
+    return dict(found.tuples().all())
 
 
 def seals(session: Session, chain: Chain, book_id: int, upto: int) -> Iterator[Seal]:
