@@ -42,9 +42,10 @@ from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
 
+LOAN_EVENTS = Chain("loans", loans.tables.event)
 CHAINS = (
     JOURNAL,
-    Chain("loans", loans.tables.event),
+    LOAN_EVENTS,
     Chain("applications", loans.applications.tables.application_event),
     Chain("relending", loans.relending.tables.draw_event),
     Chain("subsidy", loans.subsidy.tables.step),

@@ -211,6 +211,8 @@ def test_balances_are_as_of_a_value_date_and_as_known_at_a_sequence(session: Ses
         "UPDATE loans.event SET body = '{}'",
         "DELETE FROM ledger.period",
         "UPDATE ledger.account SET side = 'D'",
+        "UPDATE ledger.seal SET hash = ''",
+        "DELETE FROM ledger.seal",
     ],
 )
 def test_the_application_cannot_change_what_is_posted(session: Session, city: dict[str, Book], statement: str) -> None:
@@ -218,7 +220,7 @@ def test_the_application_cannot_change_what_is_posted(session: Session, city: di
         session.execute(text(statement))
 
 
-@pytest.mark.parametrize("table", ["ledger.posting", "ledger.journal_entry", "ledger.audit", "loans.event"])
+@pytest.mark.parametrize("table", ["ledger.posting", "ledger.journal_entry", "ledger.audit", "loans.event", "ledger.seal"])
 def test_not_even_the_owner_can_change_what_is_posted(url: str, table: str) -> None:
     from ledger.db import OWNER_ROLE, engine_as
 
