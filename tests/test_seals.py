@@ -431,7 +431,6 @@ def test_sealing_in_any_batches_makes_the_chain_that_another_program_makes(
 ) -> None:
     with session.begin_nested() as savepoint, pytest.MonkeyPatch.context() as patch:
         patch.setattr(queries, "PIECE", 2)
-        patch.setattr(sealing, "PIECE", 3)
         number = 0
         for size in batches:
             for _ in range(size):
@@ -463,23 +462,25 @@ def test_a_sealer_killed_in_the_middle_leaves_a_chain_that_goes_on(
         for number in range(4, 10):
             post(session, contributed(number))
     admin = create_engine(server_url, isolation_level="AUTOCOMMIT")
-    all_rows = sealing.rows
+    read, turns = sealing.rows_between, []
 
-    def killed(session: Session, *asked: object) -> Iterator[object]:
-        for number, row in enumerate(all_rows(session, *asked)):
-            if number == 4:
-                pid = session.scalar(text("SELECT pg_backend_pid()"))
-                with admin.connect() as other:
-                    other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
-            yield row
+    def killed(session: Session, *asked: object) -> object:
+        turns.append(len(stored(session, JOURNAL, RCF)))
+        found = read(session, *asked)
+        if len(turns) == 3:
+            pid = session.scalar(text("SELECT pg_backend_pid()"))
+            with admin.connect() as other:
+                other.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        return found
 
     with monkeypatch.context() as patch:
-        patch.setattr(sealing, "PIECE", 2)
-        patch.setattr(sealing, "rows", killed)
+        patch.setattr(queries, "PIECE", 2)
+        patch.setattr(sealing, "rows_between", killed)
         with pytest.raises((OperationalError, DBAPIError)), unit_of_work(own_engine) as session:
             seal(session, CHAINS)
     admin.dispose()
     own_engine.dispose()
+    assert turns == [4, 6, 8], "seals made in the transaction that was killed"
     with unit_of_work(own_engine) as session:
         assert len(stored(session, JOURNAL, RCF)) == 4
         assert seal(session, CHAINS) == {"journal": 6}

@@ -1,9 +1,11 @@
 """Questions about chains: rows as they are sealed, the seals themselves, and where chains end. All are read in pieces."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import func, select, text
+from sqlalchemy import Table, func, select, text
 from sqlalchemy.orm import Session
 
 from ledger.journal import BookCode
@@ -39,64 +41,80 @@ class Seal:
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """A book with rows after its last seal, which is `last` (position 0 before the first one)."""
+    """The next rows of a book to be sealed: those after its last seal (position 0 before the first one), through a sequence."""
 
     book_id: int
     last: Seal
-    upto_seq: int  # the book's sequence as committed: what is at or below it is committed too, or never will be
+    through: int
 
 
 def pending(session: Session, chain: Chain) -> list[Pending]:
-    """Return the books that have rows of a chain to seal, in order of their ids."""
+    """Return the next rows of a chain to seal, book by book, up to about a piece of them; none if all are sealed.
+
+    What is at or below a book's sequence as committed is committed too, or never will be.
+    """
     found = session.execute(
         text(
-            "SELECT b.id, b.code, b.last_seq, s.position, coalesce(s.seq, 0) AS seq, s.hash FROM ledger.book b "
+            "SELECT b.id, b.code, s.position, coalesce(s.seq, 0) AS seq, s.hash, n.through, n.held FROM ledger.book b "
             "LEFT JOIN LATERAL (SELECT position, seq, hash FROM ledger.seal WHERE book_id = b.id AND chain = :chain "
             "ORDER BY position DESC LIMIT 1) AS s ON true "
-            f"WHERE EXISTS (SELECT FROM {chain.table.fullname} r WHERE r.book_id = b.id AND r.seq > coalesce(s.seq, 0) "
-            "AND r.seq <= b.last_seq) ORDER BY b.id"
+            "CROSS JOIN LATERAL (SELECT max(seq) AS through, count(*) AS held FROM "
+            f"(SELECT r.seq FROM {chain.table.fullname} r WHERE r.book_id = b.id AND r.seq > coalesce(s.seq, 0) "
+            "AND r.seq <= b.last_seq ORDER BY r.seq LIMIT :piece) AS next) AS n WHERE n.held > 0 ORDER BY b.id"
         ),
-        {"chain": chain.name},
-    )
-    return [
-        Pending(row.id, Seal(row.position or 0, row.seq, row.hash or start(chain.name, BookCode(row.code))), row.last_seq)
-        for row in found
-    ]
+        {"chain": chain.name, "piece": PIECE},
+    ).all()
+    room = PIECE
+    chosen: list[Pending] = []
+    for row in found:
+        room -= row.held
+        if chosen and room < 0:
+            break
+        last = Seal(row.position or 0, row.seq, row.hash or start(chain.name, BookCode(row.code)))
+        chosen.append(Pending(row.id, last, row.through))
+    return chosen
 
 
 def rows(session: Session, chain: Chain, book_id: int, after: int = -END, upto: int = END) -> Iterator[Row]:
-    """Yield what stands in a chain's tables at the sequences (after, upto], in their order."""
-    while True:
-        heads = session.execute(
-            text(
-                f"SELECT r.seq, r.reference, {canonical_sql(chain.table, 'r')} FROM {chain.table.fullname} r "
-                f"WHERE r.book_id = :book AND r.seq > :after AND r.seq <= :upto ORDER BY r.seq LIMIT {PIECE}"
-            ),
-            {"book": book_id, "after": after, "upto": upto},
-        ).all()
-        through = heads[-1].seq if len(heads) == PIECE else upto
-        lines = _lines(session, chain, book_id, after, through)
-        found = [Row(seq, reference, written + lines.pop(seq, "")) for seq, reference, written in heads]
-        if lines:  # without what they are lines of
-            found = sorted([*found, *(Row(seq, None, written) for seq, written in lines.items())], key=lambda row: row.seq)
-        yield from found
-        if through == upto:
-            return
+    """Yield what stands in a chain's tables at the sequences (after, upto] of a book, in their order."""
+    piece = text(
+        f"SELECT max(seq), count(*) FROM (SELECT r.seq FROM {chain.table.fullname} r WHERE r.book_id = :book "
+        "AND r.seq > :after AND r.seq <= :upto ORDER BY r.seq LIMIT :piece) AS next"
+    )
+    while after < upto:
+        last, count = session.execute(piece, {"book": book_id, "after": after, "upto": upto, "piece": PIECE}).one()
+        through = last if count == PIECE else upto
+        yield from rows_between(session, chain, [(book_id, after, through)]).get(book_id, [])
         after = through
 
 
-def _lines(session: Session, chain: Chain, book_id: int, after: int, through: int) -> dict[int, str]:
-    """Return the canonical text of lines by sequence, each sequence's in order of the lines."""
-    if chain.lines is None:
-        return {}
-    found = session.execute(
-        text(
-            f"SELECT r.seq, string_agg({canonical_sql(chain.lines, 'r')}, '' ORDER BY r.line) FROM {chain.lines.fullname} r "
-            "WHERE r.book_id = :book AND r.seq > :after AND r.seq <= :through GROUP BY r.seq"
-        ),
-        {"book": book_id, "after": after, "through": through},
+def rows_between(session: Session, chain: Chain, spans: Sequence[tuple[int, int, int]]) -> dict[int, list[Row]]:
+    """Return what stands in a chain's tables at spans (book id, after, through), by book, in order of sequence."""
+    left: dict[tuple[int, int], str] = {}
+    if chain.lines is not None:
+        together = "string_agg({}, '' ORDER BY r.line), NULL"
+        for book_id, seq, written, _ in _between(session, chain.lines, together, "GROUP BY r.seq", spans):
+            left[(book_id, seq)] = written
+    found: dict[int, list[Row]] = defaultdict(list)
+    for book_id, seq, written, reference in _between(session, chain.table, "{}, r.reference", "", spans):
+        found[book_id].append(Row(seq, reference, written + left.pop((book_id, seq), "")))
+    for (book_id, seq), written in left.items():  # lines without what they are lines of
+        found[book_id].append(Row(seq, None, written))
+    for book_id, _ in left:
+        found[book_id].sort(key=lambda row: row.seq)
+    return found
+
+
+def _between(session: Session, table: Table, columns: str, grouped: str, spans: Sequence[tuple[int, int, int]]) -> Sequence[Any]:
+    """Return (book id, sequence, canonical text, reference) of a table's rows at spans; the index is read span by span."""
+    asked = text(
+        "SELECT k.book_id, r.* FROM unnest(CAST(:books AS bigint[]), CAST(:afters AS bigint[]), CAST(:throughs AS bigint[])) "
+        "AS k (book_id, after, through) CROSS JOIN LATERAL "
+        f"(SELECT r.seq, {columns.format(canonical_sql(table, 'r'))} FROM {table.fullname} r WHERE r.book_id = k.book_id "
+        f"AND r.seq > k.after AND r.seq <= k.through {grouped} ORDER BY r.seq) AS r ORDER BY k.book_id, r.seq"
     )
-    return dict(found.tuples().all())
+    books, afters, throughs = (list(column) for column in zip(*spans, strict=True))
+    return session.execute(asked, {"books": books, "afters": afters, "throughs": throughs}).all()
 
 
 def seals(session: Session, chain: Chain, book_id: int, upto: int) -> Iterator[Seal]:

@@ -1,13 +1,12 @@
 """Sealing (封签): chains what was committed since the last time. It takes no lock that a poster waits for."""
 
 from collections.abc import Iterator, Sequence
-from itertools import islice
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from ledger.sealing.chain import Chain, follow
-from ledger.sealing.queries import PIECE, pending, rows
+from ledger.sealing.queries import Pending, pending, rows_between
 
 LOCK = 0x73_65_61_6C
 
@@ -31,19 +30,21 @@ def seal(session: Session, chains: Sequence[Chain]) -> dict[str, int]:
 
 
 def _seal_chain(session: Session, chain: Chain) -> int:
-    links, count = _links(session, chain), 0
-    while piece := list(islice(links, PIECE)):
-        books, positions, seqs, hashes = (list(column) for column in zip(*piece, strict=True))
+    count = 0
+    while spans := pending(session, chain):
+        links = list(_links(session, chain, spans))
+        books, positions, seqs, hashes = (list(column) for column in zip(*links, strict=True))
         session.execute(_INSERT, {"chain": chain.name, "books": books, "positions": positions, "seqs": seqs, "hashes": hashes})
-        count += len(piece)
+        count += len(links)
     return count
 
 
-def _links(session: Session, chain: Chain) -> Iterator[_Link]:
-    """Yield the seals of a chain that are to be made. Lines that belong to nothing are none of it; `verify` names them."""
-    for one in pending(session, chain):
+def _links(session: Session, chain: Chain, spans: Sequence[Pending]) -> Iterator[_Link]:
+    """Yield the seals of rows that have none. Lines that belong to nothing are none of them; `verify` names them."""
+    found = rows_between(session, chain, [(one.book_id, one.last.seq, one.through) for one in spans])
+    for one in spans:
         position, previous = one.last.position, one.last.hash
-        for row in rows(session, chain, one.book_id, one.last.seq, one.upto_seq):
+        for row in found[one.book_id]:
             if row.reference is not None:
                 position, previous = position + 1, follow(previous, row.text)
                 yield one.book_id, position, row.seq, previous
