@@ -49,7 +49,7 @@ class Pending:
 
 
 def pending(session: Session, chain: Chain) -> list[Pending]:
-    """Return the next rows of a chain to seal, book by book, up to about a piece of them; none if all are sealed.
+    """Return the next rows of a chain to seal, book by book, a piece of them at most; none if all are sealed.
 
     What is at or below a book's sequence as committed is committed too, or never will be.
     """
@@ -84,7 +84,8 @@ def rows(session: Session, chain: Chain, book_id: int, after: int = -END, upto: 
     while after < upto:
         last, count = session.execute(piece, {"book": book_id, "after": after, "upto": upto, "piece": PIECE}).one()
         through = last if count == PIECE else upto
-        yield from rows_between(session, chain, [(book_id, after, through)]).get(book_id, [])
+        if count or chain.lines is not None:
+            yield from rows_between(session, chain, [(book_id, after, through)]).get(book_id, [])
         after = through
 
 
