@@ -15,12 +15,25 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
-from app import cli_loan, cli_period, cli_policy, cli_relending, cli_subsidy, cli_suspicion, cli_voucher, opening, papers, wiring
+from app import (
+    cli_loan,
+    cli_period,
+    cli_policy,
+    cli_relending,
+    cli_seal,
+    cli_subsidy,
+    cli_suspicion,
+    cli_voucher,
+    opening,
+    papers,
+    wiring,
+)
 from app import migrate as migrations
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
 from app.entrance import BookOption, Day, Stopped, day_of, opened
+from app.heads import HeadsRefused
 from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
@@ -48,6 +61,7 @@ app.add_typer(import_app, name="import")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relending.app, name="relending")
+app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")
@@ -66,7 +80,7 @@ class ExportFormat(StrEnum):
 
 STEP_TITLES = {
     "sweep": "光伏划转", "age": "账龄", "settle": "结息", "reprice": "重定价", "accrue": "计提", "relending": "再贷款",
-    "pools": "风险补偿金", "tie": "核对",
+    "pools": "风险补偿金", "tie": "核对", "seal": "封签",
 }  # fmt: skip
 _WRITERS = {
     ExportFormat.HLEDGER: interchange.hledger,
@@ -87,6 +101,7 @@ REFUSED = (
     BadAddress,
     CloseError,
     DemoStopped,
+    HeadsRefused,
     ImportRefused,
     PaperError,
     PortTaken,

@@ -11,6 +11,7 @@ from sqlalchemy.engine import Connection
 
 import app.tables
 import guarantees.tables
+import ledger.sealing.tables
 import ledger.tables
 import loans.applications.tables
 import loans.policy.tables

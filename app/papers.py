@@ -7,15 +7,18 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
-from app.wiring import System
+from app.wiring import LOAN_EVENTS, System
 from ledger.books import BookKind, book_named, books
 from ledger.calendar import DAY, working_days_after
 from ledger.db import unit_of_work
 from ledger.journal import BookCode, Side
 from ledger.officers import supervisor_on
 from ledger.queries import account_titles, entry_referenced
+from ledger.sealing.chain import JOURNAL
+from ledger.sealing.queries import heads
 from ledger.vouchers.entries import KIND
 from ledger.vouchers.queries import find_voucher
+from loans.accrual import closed_seqs
 from loans.contract import Contract
 from loans.life import Charge, Horizon, Life
 from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State, SubsidyTurnedDown
@@ -29,7 +32,7 @@ from registry.identity import masked_name
 from registry.reference import bank_names, county_names
 from scheduling.close import last_closed
 from statements.errors import NotClosedYet, NothingToState, UnknownBank
-from statements.figures import BankStatement, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
+from statements.figures import BankStatement, ChainHead, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
 from statements.loan_statement import render_bank_statement
 from statements.voucher import render_voucher
 
@@ -43,6 +46,7 @@ METHODS = {
     Method.CUSTOM: "自定义",
 }
 CHARGES = {StreamKind.CONTRACT: "结息", StreamKind.PENALTY: "罚息", StreamKind.COMPOUND: "复利"}
+SEALED = {JOURNAL.name: "记账凭证", LOAN_EVENTS.name: "贷款业务"}
 REPLY_WITHIN_WORKING_DAYS = 10
 Line = tuple[date, str, int, int, int | None, int | None]
 """What a statement prints of a life: day, kind, principal, interest, days, 积数."""
@@ -110,8 +114,17 @@ def bank_statement(session: Session, bank: str, first: date, last: date) -> Bank
     return BankStatement(
         issuer=ISSUER, bank=bank_names(session)[bank], serial=f"DZ-{bank}-{first:%Y%m%d}-{last:%Y%m%d}", first_day=first,
         last_day=last, reply_by=working_days_after(last, REPLY_WITHIN_WORKING_DAYS), summary=tuple(rows), loans=tuple(sheets),
-        demo=any("演示" in book.name for book in mine),
+        heads=_heads(session, {book.id for book in mine}, last), demo=any("演示" in book.name for book in mine),
     )  # fmt: skip
+
+
+def _heads(session: Session, book_ids: set[int], last: date) -> tuple[ChainHead, ...]:
+    """Return where the chains of entries and of loan events ended at the close of a day, in the sealed part of each book."""
+    known = {book_id: seq for book_id, seq in closed_seqs(session, last).items() if book_id in book_ids}
+    return tuple(
+        ChainHead(book=head.book, chain=SEALED[head.chain], position=head.position, sha256=head.hash.hex())
+        for head in heads(session, (JOURNAL, LOAN_EVENTS), known)
+    )
 
 
 def voucher(session: Session, book: BookCode, reference: str) -> Voucher:

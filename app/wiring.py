@@ -10,12 +10,18 @@ from sqlalchemy.orm import Session
 
 import guarantees.claims
 import guarantees.liability
+import guarantees.tables
 import guarantees.ties
 import ledger.business_day
+import ledger.sealing.ties
 import ledger.ties
+import loans.applications.tables
 import loans.applications.ties
 import loans.queries
+import loans.relending.tables
+import loans.subsidy.tables
 import loans.subsidy.ties
+import loans.tables
 import loans.ties
 import registry.households
 import solar.settlement
@@ -27,16 +33,31 @@ from ledger.books import Book
 from ledger.calendar import DAY, next_month
 from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
+from ledger.sealing.chain import JOURNAL, Chain
+from ledger.sealing.seal import seal
 from ledger.server import embedded
 from ledger.ties import Check
 from ledger.vouchers.queries import VouchersPosted
 from ledger.vouchers.soundness import VoucherCheck
+from ledger.vouchers.tables import voucher_step
 from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
 from loans.relending.night import night as relending_night
 from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
+
+LOAN_EVENTS = Chain("loans", loans.tables.event)
+CHAINS = (
+    JOURNAL,
+    Chain("vouchers", voucher_step, named_by="serial"),
+    LOAN_EVENTS,
+    Chain("applications", loans.applications.tables.application_event),
+    Chain("relending", loans.relending.tables.draw_event),
+    Chain("subsidy", loans.subsidy.tables.step),
+    Chain("claims", guarantees.tables.claim_event),
+)
+"""What is sealed (封签), per book: all facts that take the book's sequence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,12 +147,14 @@ def night_steps() -> tuple[Step, ...]:
         Step("relending", lambda s, d: asdict(relending_night(s, d))),
         Step("pools", _pools),
         Step("tie", _tie_at_month_end),
+        Step("seal", lambda s, _: seal(s, CHAINS)),
     )
 
 
 def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
+    yield from ledger.sealing.ties.checks(session, CHAINS)
     yield from loans.ties.checks(session)
     yield from loans.applications.ties.checks(session)
     yield from loans.subsidy.ties.checks(session)

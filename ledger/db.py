@@ -36,7 +36,7 @@ def engine_as(url: str, role: str) -> Engine:
     """Return an engine whose every connection works as one role."""
     return create_engine(
         url,
-        connect_args={"options": f"-c role={role} -c timezone=Asia/Shanghai -c search_path=pg_catalog"},
+        connect_args={"options": f"-c role={role} -c timezone=Asia/Shanghai -c datestyle=ISO -c search_path=pg_catalog"},
         pool_pre_ping=False,
         pool_size=5,
     )

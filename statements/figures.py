@@ -91,6 +91,16 @@ class SummaryRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ChainHead:
+    """Where a chain of seals (封签) of a book ended when the statement's last day was closed."""
+
+    book: str
+    chain: str
+    position: int
+    sha256: str  # hexadecimal
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BankStatement:
     """A loan statement (贷款对账单) from a bureau to a bank, which confirms it or says what differs.
 
@@ -106,6 +116,7 @@ class BankStatement:
     reply_by: date
     summary: tuple[SummaryRow, ...]
     loans: tuple[LoanSheet, ...]
+    heads: tuple[ChainHead, ...] = ()
     demo: bool
 
     def __post_init__(self) -> None:

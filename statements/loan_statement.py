@@ -12,8 +12,8 @@ from statements.words import in_words, long_date
 LEFT, RIGHT, TOP, BOTTOM = 15.0, 195.0, 24.0, 279.0
 """The frame of the content, in millimetres."""
 
-ROW, FOOT, SLIP = 5.6, 6.0, 66.0
-"""Heights of a table row, of what stands under a loan's table, and of the reply slip."""
+ROW, FOOT, SLIP, SEAL = 5.6, 6.0, 66.0, 4.0
+"""Heights of a table row, of what stands under a loan's table, of the reply slip, and of a line of seals."""
 
 SUMMARY = Table(
     x=LEFT,
@@ -120,6 +120,11 @@ def _summary(paper: Paper, figures: BankStatement) -> None:
     paper.text(RIGHT, paper.y + 5, f"¥{yuan(figures.closing_fen)}", align=Align.RIGHT, bold=True)
     paper.text(LEFT, paper.y + 10.5, _unpaid("期末欠息", figures))
     paper.y += 16
+    for head in figures.heads:
+        paper.need(SEAL)
+        said = f"封签　{head.book}　{head.chain}　第 {head.position} 号　{head.sha256}"
+        paper.text(LEFT, paper.y, said, SMALL, ink=Ink.GREY, within=RIGHT - LEFT)
+        paper.y += SEAL
 
 
 def _slip(paper: Paper, figures: BankStatement) -> None:

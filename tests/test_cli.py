@@ -17,9 +17,11 @@ from pathlib import Path
 
 import pytest
 from conftest import forget
+from sqlalchemy import text
 
 from app.demo.portfolio import households, loans
 from app.status import Status
+from ledger.db import OWNER_ROLE, engine_as
 from ledger.server import embedded
 from registry.identity import uscc_check_digit
 
@@ -428,3 +430,41 @@ def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_
     assert "2016-01-21 尚未日终" in refused
     assert "不是现任会计主管" in shop.run("period", "reopen", *book, "--month", "2016-01", "--by", "甲", "--reason", "x", code=1)
     assert "nothing closed (未结账)" in shop.run("period", "list")
+
+
+def test_seals_are_verified_and_what_the_owner_changed_is_named(shop: Shop) -> None:
+    shop.run("seal", "run")
+    assert "sealed 0 rows (封签)" in shop.run("seal", "run")
+    assert "0 rows not sealed yet (待封签); all fit (全部相符)" in shop.run("seal", "verify")
+    assert "heads to heads.csv" in shop.run("seal", "heads", "-o", "heads.csv")
+    written = (shop.folder / "heads.csv").read_text()
+    assert written.strip() == shop.run("seal", "heads").strip()
+    assert written.startswith("book,chain,position,hash\nRCF-")
+    held = f"{len(written.splitlines()) - 1} heads held against them (链头)"
+    assert held in shop.run("seal", "verify", "--heads", "heads.csv")
+    with embedded(shop.data) as url:
+        owner = engine_as(url, OWNER_ROLE)
+        loosen, tighten = (f"ALTER TABLE ledger.journal_entry {what} TRIGGER append_only" for what in ("DISABLE", "ENABLE"))
+        with owner.begin() as connection:
+            connection.execute(text(loosen))
+            reference, said = connection.execute(
+                text("SELECT reference, narration FROM ledger.journal_entry WHERE book_id = 1 AND seq = 1")
+            ).one()
+            alter = text("UPDATE ledger.journal_entry SET narration = :n WHERE book_id = 1 AND seq = 1")
+            connection.execute(alter, {"n": "改过的"})
+        shown = shop.run("seal", "verify", "--heads", "heads.csv", code=1)
+        assert re.search(rf"RCF-\S+ +│ journal .*│ 1 +│ {re.escape(reference)} +│ changed 内容被改", shown)
+        assert "1 do not fit (不符)" in shown
+        (found,) = json.loads(shop.run("seal", "verify", "--json", code=1))["findings"]
+        assert (found["seq"], found["reference"], found["fault"]) == (1, reference, "changed")
+        assert "rows that do not fit their seals in" in shop.run("verify", code=1)
+        with owner.begin() as connection:
+            connection.execute(alter, {"n": said})
+            connection.execute(text(tighten))
+        owner.dispose()
+    assert "all fit (全部相符)" in shop.run("seal", "verify", "--book", found["book"], "--heads", "heads.csv")
+    (shop.folder / "heads.csv").write_text(written.replace(written.split(",")[-1].strip(), "00" * 32))
+    assert "not on the chain 链被重算或截断" in shop.run("seal", "verify", "--heads", "heads.csv", code=1)
+    (shop.folder / "heads.csv").write_text(written + "x,y\n")
+    refused = shop.run("seal", "verify", "--heads", "heads.csv", code=1)
+    assert f"refused (拒绝): heads.csv 第 {len(written.splitlines()) + 1} 行不是链头" in refused

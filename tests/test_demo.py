@@ -131,6 +131,7 @@ def test_a_banks_statement_is_its_ledger(demo: System) -> None:
     principal = sum(line.turnover.balance_fen for line in at_end if line.account.startswith("1303"))
     assert figures.closing_fen == principal
     assert figures.demo
+    assert [(head.book, head.chain) for head in figures.heads] == [(book.code, "记账凭证"), (book.code, "贷款业务")]
 
 
 def test_running_it_again_changes_nothing(demo: System) -> None:

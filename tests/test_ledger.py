@@ -217,6 +217,8 @@ def test_balances_are_as_of_a_value_date_and_as_known_at_a_sequence(session: Ses
         "DELETE FROM ledger.reopening",
         "UPDATE ledger.officer SET supervisor = 'x'",
         "UPDATE ledger.account SET side = 'D'",
+        "UPDATE ledger.seal SET hash = ''",
+        "DELETE FROM ledger.seal",
     ],
 )
 def test_the_application_cannot_change_what_is_posted(session: Session, city: dict[str, Book], statement: str) -> None:
@@ -225,7 +227,7 @@ def test_the_application_cannot_change_what_is_posted(session: Session, city: di
 
 
 @pytest.mark.parametrize(
-    "table", ["ledger.posting", "ledger.journal_entry", "ledger.audit", "ledger.voucher_step", "loans.event"]
+    "table", ["ledger.posting", "ledger.journal_entry", "ledger.audit", "ledger.voucher_step", "ledger.seal", "loans.event"]
 )
 def test_not_even_the_owner_can_change_what_is_posted(url: str, table: str) -> None:
     from ledger.db import OWNER_ROLE, engine_as

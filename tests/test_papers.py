@@ -24,7 +24,7 @@ from statements.errors import (
     SummaryOutOfBalance,
     VoucherOutOfBalance,
 )
-from statements.figures import BankStatement, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
+from statements.figures import BankStatement, ChainHead, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
 from statements.loan_statement import render_bank_statement
 from statements.page import face
 from statements.voucher import render_voucher
@@ -317,6 +317,12 @@ def test_the_statement_prints_its_figures(tmp_path: Path) -> None:
     text = "".join(word for row in rows for word in row)
     for words in ("合同利率4.35%罚息利率6.525%", "对账期间：2017年1月1日至2017年3月31日", "请于2017年4月20日前"):
         assert words in text
+
+
+def test_the_statement_prints_where_the_chains_of_seals_ended(tmp_path: Path) -> None:
+    head = ChainHead(book="LB-371621-HMRCB", chain="记账凭证", position=1234, sha256="0f" * 32)
+    rows = rows_of(render_bank_statement(replace(statement(sheet()), heads=(head,))), tmp_path)
+    assert ["封签", "LB-371621-HMRCB", "记账凭证", "第", "1234", "号", "0f" * 32] in rows
 
 
 def test_an_extension_is_printed(tmp_path: Path) -> None:
