@@ -11,6 +11,8 @@ from sqlalchemy.orm import Session
 import guarantees.claims
 import guarantees.liability
 import guarantees.ties
+import ledger.banking.queries
+import ledger.banking.ties
 import ledger.business_day
 import ledger.ties
 import loans.applications.ties
@@ -23,8 +25,10 @@ import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
 from guarantees.capacity import PoolCapacity
+from ledger.banking.month_check import ReconciliationCheck
 from ledger.calendar import DAY, next_month
 from ledger.db import APP_ROLE, engine_as
+from ledger.periods import PeriodCheck
 from ledger.server import embedded
 from ledger.ties import Check
 from loans import accrual, ageing, repricing, settlement
@@ -71,7 +75,8 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            return not (registry.households.any_sealed(session) or any_listed(session))
+            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed)
+            return not any(any_kept(session) for any_kept in kept)
     finally:
         engine.dispose()
 
@@ -85,6 +90,11 @@ def begin(session: Session, first: date) -> None:
 def disbursement_checks() -> tuple[DisbursementCheck, ...]:
     """Return who is asked before loans are made."""
     return (PoolCapacity(),)
+
+
+def period_checks() -> tuple[PeriodCheck, ...]:
+    """Return who is asked before a month closes."""
+    return (ReconciliationCheck(),)
 
 
 def night_steps() -> tuple[Step, ...]:
@@ -104,6 +114,7 @@ def night_steps() -> tuple[Step, ...]:
 def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
+    yield from ledger.banking.ties.checks(session)
     yield from loans.ties.checks(session)
     yield from loans.applications.ties.checks(session)
     yield from loans.subsidy.ties.checks(session)
