@@ -4,14 +4,16 @@ Pure: what is open on both sides goes in, proposals come out. What a rule is sur
 looks; what stays ambiguous is a suggestion (建议) for a person.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from ledger.banking.items import OPENING, BookItem, Lesson, LineItem, pattern_of
+from ledger.banking.items import OPENING, BookItem, Lesson, LineItem, PostingKey, pattern_of
 from ledger.banking.parameters import Parameters
+from ledger.calendar import DAY
 from ledger.money import yuan
 
 Item: TypeAlias = BookItem | LineItem
@@ -68,6 +70,11 @@ class Open:
     def near(self, one: Item, other: Item) -> bool:
         """Tell whether two items lie within the window of days."""
         return abs((one.day - other.day).days) <= self.parameters.window_days
+
+    def around(self, day: date) -> list[date]:
+        """Return the days of the window around one."""
+        window = self.parameters.window_days
+        return [day + offset * DAY for offset in range(-window, window + 1)]
 
     def without(self, gone: set[Item]) -> "Open":
         """Return what is left."""
@@ -134,22 +141,22 @@ def _by_reference(left: Open) -> Iterator[Proposal]:
 
 def _by_amount(left: Open) -> Iterator[Proposal]:
     """Same amount within the window; sure if each is the other's only one."""
-    ours: dict[int, list[BookItem]] = defaultdict(list)
-    theirs: dict[int, list[LineItem]] = defaultdict(list)
+    ours: dict[tuple[int, date], list[BookItem]] = defaultdict(list)
+    theirs: dict[tuple[int, date], list[LineItem]] = defaultdict(list)
     for item in left.postings:
-        ours[item.fen].append(item)
+        ours[item.fen, item.day].append(item)
     for line in _movements(left):
-        theirs[line.fen].append(line)
-    given: set[BookItem] = set()
-    for fen, lines in theirs.items():
-        for line in sorted(lines, key=lambda one: (one.day, one.key)):
-            near = sorted((one for one in ours[fen] if left.near(one, line)), key=lambda one: (_apart(one, line), one.key))
-            rivals = sum(left.near(near[0], other) for other in lines) if near else 0
+        theirs[line.fen, line.day].append(line)
+    given: set[PostingKey] = set()
+    for fen, day in sorted(theirs):
+        near = sorted((one for at in left.around(day) for one in ours.get((fen, at), ())), key=lambda one: abs(one.day - day))
+        rivals = sum(len(theirs.get((fen, at), ())) for at in left.around(near[0].day)) if near else 0
+        for line in theirs[fen, day]:
             if len(near) == rivals == 1:
-                reason = f"金额 {yuan(fen)} 相同，日期相差 {_apart(near[0], line)} 天，两边都只此一笔"
+                reason = f"金额 {yuan(fen)} 相同，日期相差 {abs(near[0].day - day).days} 天，两边都只此一笔"
                 yield Proposal(rule=Rule.AMOUNT, reason=reason, sure=True, postings=(near[0],), lines=(line,))
-            elif best := next((one for one in near if one not in given), None):
-                given.add(best)
+            elif best := next((one for one in near if one.key not in given), None):
+                given.add(best.key)
                 reason = f"金额 {yuan(fen)} 相同，但账上有 {len(near)} 笔、对账单有 {rivals} 笔可对：{_named(near)}"
                 yield Proposal(rule=Rule.AMOUNT, reason=reason, sure=False, postings=(best,), lines=(line,))
 
@@ -158,10 +165,8 @@ def _by_parts(left: Open) -> Iterator[Proposal]:
     """One on one side is several on the other: all of a day, or of a day and a counterparty or kind; or some, found by search."""
     movements = _movements(left)
     for wholes, parts in ((movements, left.postings), (left.postings, movements)):
-        groups = _groups(parts)
-        fits = {
-            whole: [g for g in groups if _sum(g) == whole.fen and all(left.near(whole, one) for one in g)] for whole in wholes
-        }
+        groups, by_day = _groups(parts), _by_day(parts)
+        fits = {whole: [group for group in groups[whole.fen] if left.near(whole, group[0])] for whole in wholes}
         claims: dict[Item, int] = defaultdict(int)
         for found in fits.values():
             for item in {item for group in found for item in group}:
@@ -169,7 +174,7 @@ def _by_parts(left: Open) -> Iterator[Proposal]:
         for whole, found in fits.items():
             if len(found) == 1 and all(claims[item] == 1 for item in found[0]):
                 yield _of_parts(whole, found[0], "同日各笔之和", sure=True)
-            elif parts_found := found[0] if found else _search(left, whole, parts):
+            elif parts_found := found[0] if found else _search(left, whole, by_day):
                 yield _of_parts(whole, parts_found, "若干笔之和", sure=False)
 
 
@@ -178,18 +183,21 @@ def _by_lessons(left: Open) -> Iterator[Proposal]:
     taught: dict[str, list[Lesson]] = defaultdict(list)
     for lesson in left.lessons:
         taught[lesson.pattern].append(lesson)
-    candidates: list[tuple[LineItem, Lesson, list[BookItem]]] = []
-    for line in _movements(left):
-        for lesson in taught.get(pattern_of(line.line), ()):
-            kin = [one for one in left.postings if (one.fen, one.kind) == (line.fen, lesson.kind) and left.near(one, line)]
-            candidates.append((line, lesson, kin))
-    for line, lesson, kin in candidates:
+    kin: dict[tuple[int, str], list[BookItem]] = defaultdict(list)
+    for item in left.postings:
+        kin[item.fen, item.kind].append(item)
+    candidates = [
+        (line, lesson, [one for one in kin[line.fen, lesson.kind] if left.near(one, line)])
+        for line in _movements(left)
+        for lesson in taught.get(pattern_of(line.line), ())
+    ]
+    rivals = Counter(item for _, _, found in candidates for item in found)
+    for line, lesson, found in candidates:
         alone = len(taught[lesson.pattern]) == 1
-        rivals = {other.key for other, _, theirs in candidates if kin and kin[0] in theirs}
         before = f"“{lesson.pattern}”以往 {lesson.times} 次勾对为 {lesson.kind}"
-        if kin:
-            sure = alone and len(kin) == len(rivals) == 1
-            yield Proposal(rule=Rule.LEARNED, reason=before, sure=sure, postings=(kin[0],), lines=(line,), lesson=lesson)
+        if found:
+            sure = alone and len(found) == rivals[found[0]] == 1
+            yield Proposal(rule=Rule.LEARNED, reason=before, sure=sure, postings=(found[0],), lines=(line,), lesson=lesson)
         elif alone:
             reason = f"{before}，摘要“{lesson.narration}”，账上尚无此笔"
             yield Proposal(rule=Rule.LEARNED, reason=reason, sure=False, lines=(line,), lesson=lesson)
@@ -204,18 +212,29 @@ def _of_parts(whole: Item, parts: Sequence[Item], how: str, *, sure: bool) -> Pr
     )  # fmt: skip
 
 
-def _groups(parts: Sequence[Item]) -> list[tuple[Item, ...]]:
-    """Return the groups of two or more of a day and direction, and of one counterparty or kind of entry; each once."""
+def _groups(parts: Sequence[Item]) -> dict[int, list[tuple[Item, ...]]]:
+    """Return, by their sums, the groups of two or more of a day and direction, or of one counterparty or kind of entry there."""
     by: dict[tuple[object, ...], list[Item]] = defaultdict(list)
     for item in parts:
         for name in (None, pattern_of(item.line) if isinstance(item, LineItem) else item.kind):
             by[item.day, item.fen > 0, name].append(item)
-    return list(dict.fromkeys(tuple(group) for group in by.values() if len(group) > 1))
+    found: dict[int, list[tuple[Item, ...]]] = defaultdict(list)
+    for group in dict.fromkeys(tuple(group) for group in by.values() if len(group) > 1):
+        found[_sum(group)].append(group)
+    return found
 
 
-def _search(left: Open, whole: Item, parts: Sequence[Item]) -> tuple[Item, ...]:
+def _by_day(items: Sequence[Item]) -> dict[date, list[Item]]:
+    found: dict[date, list[Item]] = defaultdict(list)
+    for item in items:
+        found[item.day].append(item)
+    return found
+
+
+def _search(left: Open, whole: Item, parts: Mapping[date, list[Item]]) -> tuple[Item, ...]:
     """Return the fewest parts near a whole that come to it, among as many as the parameters allow; empty if none do."""
-    near = [one for one in parts if left.near(one, whole) and one.fen * whole.fen > 0 and abs(one.fen) < abs(whole.fen)]
+    around = [one for day in left.around(whole.day) for one in parts.get(day, ())]
+    near = [one for one in around if one.fen * whole.fen > 0 and abs(one.fen) < abs(whole.fen)]
     if len(near) > left.parameters.most_candidates:
         return ()
     reached: dict[int, tuple[Item, ...]] = {0: ()}
@@ -239,10 +258,6 @@ def _names(reference: str) -> set[str]:
 
 def _named(items: Sequence[BookItem]) -> str:
     return "、".join(item.voucher for item in items[:MOST_NAMED]) + (" 等" if len(items) > MOST_NAMED else "")
-
-
-def _apart(one: Item, other: Item) -> int:
-    return abs((one.day - other.day).days)
 
 
 def _sum(items: Iterable[Item]) -> int:
