@@ -21,7 +21,7 @@ def match_by_rules(session: Session, account: BankAccount, actor: str) -> tuple[
     """Make every match that the rules are sure of; return the numbers of these, and all proposals, the unsure ones included."""
     hold(session, account)
     found = proposals(session, account)
-    made = [_make(session, account, one.rule, one.reason, _keys(one), actor) for one in found if one.sure]
+    made = _make(session, account, [(one.rule, one.reason, _keys(one)) for one in found if one.sure], actor)
     if made:
         audit.record(session, actor, "bank lines matched", f"{account.book}/{account.bank}", {"matches": made})
     return made, found
@@ -58,7 +58,7 @@ def match(
     booked, banked = sum(item.fen for item in ours), sum(item.fen for item in theirs)
     if booked != banked:
         raise MatchRefused(f"账面 {yuan(booked)} 与对账单 {yuan(banked)} 不等，相差 {yuan(booked - banked)} 元")
-    number = _make(session, account, Rule.PERSON, reason, wanted, actor)
+    (number,) = _make(session, account, [(Rule.PERSON, reason, wanted)], actor)
     audit.record(session, actor, "bank lines matched", f"{account.book}/{account.bank}", {"matches": [number], "reason": reason})
     return number
 
@@ -86,14 +86,29 @@ def _keys(one: Proposal) -> Keys:
     return [item.key for item in one.postings], [item.key for item in one.lines]
 
 
-def _make(session: Session, account: BankAccount, rule: Rule, reason: str, keys: Keys, actor: str) -> int:
-    postings, lines = keys
-    members = [{"seq": seq, "line": line, "statement_id": None, "number": None} for seq, line in postings]
-    members += [{"seq": None, "line": None, "statement_id": statement, "number": number} for statement, number in lines]
-    made = insert(bank_match).values(
-        book_id=account.book_id, bank=account.bank, rule=rule, reason=reason, members=len(members), actor=actor
-    )
-    number = int(session.scalar(made.returning(bank_match.c.match_id)) or 0)
-    rows = [{**row, "book_id": account.book_id, "match_id": number, "position": i} for i, row in enumerate(members, start=1)]
+def _make(session: Session, account: BankAccount, wanted: Sequence[tuple[Rule, str, Keys]], actor: str) -> list[int]:
+    """Insert matches and their members, and return their numbers."""
+    if not wanted:
+        return []
+    heads = [
+        {
+            "book_id": account.book_id, "bank": account.bank, "rule": rule, "reason": reason, "members": sum(map(len, keys)),
+            "actor": actor,
+        }
+        for rule, reason, keys in wanted
+    ]  # fmt: skip
+    returning = insert(bank_match).returning(bank_match.c.match_id, sort_by_parameter_order=True)
+    numbers = list(session.scalars(returning, heads))
+    rows = []
+    for number, (_, _, (postings, lines)) in zip(numbers, wanted, strict=True):
+        members: list[tuple[int | None, ...]] = [(seq, line, None, None) for seq, line in postings]
+        members += [(None, None, statement, line) for statement, line in lines]
+        rows += [
+            {
+                "book_id": account.book_id, "match_id": number, "position": position, "seq": seq, "line": line,
+                "statement_id": statement, "number": row,
+            }
+            for position, (seq, line, statement, row) in enumerate(members, start=1)
+        ]  # fmt: skip
     session.execute(insert(bank_match_member), rows)
-    return number
+    return numbers
