@@ -128,12 +128,18 @@ def test_an_item_is_flagged_from_the_day_after_the_ninetieth(session: Session, a
         assert (item.days_open, item.overdue) == ((day - march(1)).days, flagged)
 
 
-def test_a_match_over_the_turn_of_a_month_is_open_before_it(session: Session, account: BankAccount) -> None:
-    sent = book(session, "fund/GS0001", march(31), 100)
-    take(session, account, statement(march(1), march(31), 0))
-    later = take(session, account, statement(date(2017, 4, 1), date(2017, 4, 30), 0, *lines((date(2017, 4, 2), 100))))
-    matching.match(session, account, [sent], [(later, 1)], "", "出纳")
-    assert [item.group for item in sheets.sheet_of(session, account, march(31)).items] == [Group.BOOK_IN]
+@pytest.mark.parametrize(
+    ("ours", "theirs", "group"),
+    [(march(31), date(2017, 4, 2), Group.BOOK_IN), (date(2017, 4, 2), march(31), Group.BANK_IN)],
+)
+def test_a_match_over_the_turn_of_a_month_is_open_before_it(
+    session: Session, account: BankAccount, ours: date, theirs: date, group: Group
+) -> None:
+    posting = book(session, "fund/GS0001", ours, 100)
+    number = take(session, account, statement(march(1), date(2017, 4, 30), 0, *lines((theirs, 100))))
+    matching.match(session, account, [posting], [(number, 1)], "", "出纳")
+    before = sheets.sheet_of(session, account, march(31))
+    assert ([item.group for item in before.items], before.balances) == ([group], True)
     assert sheets.sheet_of(session, account, date(2017, 4, 2)).items == ()
 
 
@@ -150,6 +156,7 @@ def test_unequal_sides_are_said_to_be_unequal() -> None:
 
 
 fens = st.integers(-50_00, 50_00).filter(bool)
+small = st.integers(-5, 5).filter(bool)
 Row = tuple[bool, int, int]
 """(ours, days after 1 March, fen)."""
 rows = st.tuples(st.booleans(), st.integers(0, 59), fens)
@@ -196,10 +203,10 @@ def test_any_history_in_the_database_reconciles_whatever_is_matched_and_unmatche
         with Session(connection, join_transaction_mode="create_savepoint", autoflush=False) as session:
             account = begin_account(session, open_city(session)["RCF"])
             opening = data.draw(st.integers(0, 50_00))
-            for number, (offset, fen) in enumerate(data.draw(st.lists(st.tuples(st.integers(-5, 60), fens), max_size=12))):
+            for number, (offset, fen) in enumerate(data.draw(st.lists(st.tuples(st.integers(-5, 60), small), max_size=12))):
                 book(session, f"entry/{number:04}", march(1) + timedelta(offset), fen)
             for month, last in ((date(2017, 3, 1), march(31)), (date(2017, 4, 1), date(2017, 4, 30))):
-                moved = data.draw(st.lists(st.tuples(st.integers(0, 29), st.integers(-5, 5).filter(bool)), max_size=8))
+                moved = data.draw(st.lists(st.tuples(st.integers(0, 29), small), max_size=8))
                 rows = lines(*((month + timedelta(offset), fen) for offset, fen in sorted(moved)))
                 take(session, account, statement(month, last, opening, *rows))
                 opening += sum(line.fen for line in rows)
@@ -511,6 +518,14 @@ def test_a_person_teaches_which_kind_a_counterparty_means() -> None:
     (suggestion,) = propose([], rows, [taught], PARAMETERS)
     assert (suggestion.sure, suggestion.lesson) == (False, taught)
     assert suggestion.reason == "“惠民县财政局”以往 2 次勾对为 fund.contributed，摘要“拨入”，账上尚无此笔"
+
+
+def test_what_was_taught_is_not_sure_of_two_lines_nor_of_two_kinds() -> None:
+    taught = [Lesson(pattern="甲", kind=kind, narration="") for kind in ("fund.contributed", "guarantees.passed")]
+    rows = theirs((2, 100, {"counterparty": "甲"}), (3, 100, {"counterparty": "甲"}))
+    assert [sure for _, sure, *_ in told(ours((2, 100)), rows, taught[0])] == [False] * 3
+    postings = ours((2, 100), (2, 100, {"kind": "guarantees.passed"}))
+    assert [sure for _, sure, *_ in told(postings, rows[:1], *taught)] == [False] * 3
 
 
 def test_learning_follows_the_matches_that_stand(session: Session, account: BankAccount) -> None:
