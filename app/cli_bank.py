@@ -34,7 +34,7 @@ from ledger.calendar import DAY
 from ledger.db import unit_of_work
 from ledger.journal import BookCode
 from ledger.money import decimal_yuan, yuan
-from registry.identity import masked_account, masked_name
+from registry.identity import masked_account
 from registry.reference import bank_names
 
 app = typer.Typer(help="Reconcile the special accounts of fund books with their banks (银行对账).", no_args_is_help=True)
@@ -43,8 +43,6 @@ BookCodeOption = Annotated[str, typer.Option("--book", help="A fund book's code 
 Bank = Annotated[str, typer.Option("--bank", help="The bank's code (银行代码).")]
 By = Annotated[str | None, typer.Option("--by", help="Who does it (经办人); the system's actor if left out.")]
 DayOption = Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A date such as 2017-03-31.")]
-PERSON_NAME = 4
-"""A counterparty's name of so many characters is a person's and is masked in lists."""
 SHEET_HEADINGS = ("账套", "银行", "截至", "项目", "日期", "金额(元)", "编号", "内容", "未达天数", "提示")
 
 
@@ -306,10 +304,7 @@ def _span(session: Session, account: BankAccount) -> tuple[str, str]:
 
 
 def _cells(item: BookItem | LineItem) -> tuple[str, str, str, str]:
-    text = item.text
-    if isinstance(item, LineItem) and 0 < len(name := item.line.counterparty) <= PERSON_NAME:
-        text = text.replace(name, masked_name(name))
-    return _names([item.key]), str(item.day), yuan(item.fen), text
+    return _names([item.key]), str(item.day), yuan(item.fen), item.text
 
 
 def _names(keys: Sequence[tuple[int, int]]) -> str:

@@ -520,6 +520,13 @@ def test_a_person_teaches_which_kind_a_counterparty_means() -> None:
     assert suggestion.reason == "“惠民县财政局”以往 2 次勾对为 fund.contributed，摘要“拨入”，账上尚无此笔"
 
 
+def test_no_list_and_no_reason_shows_a_persons_name() -> None:
+    (line,) = theirs((2, 100, {"counterparty": "张三丰"}))
+    (suggestion,) = propose([], [line], [Lesson(pattern="张三丰", kind="fund.contributed", narration="")], PARAMETERS)
+    assert "张**" in suggestion.reason
+    assert "三丰" not in suggestion.reason + line.text
+
+
 def test_what_was_taught_is_not_sure_of_two_lines_nor_of_two_kinds() -> None:
     taught = [Lesson(pattern="甲", kind=kind, narration="") for kind in ("fund.contributed", "guarantees.passed")]
     rows = theirs((2, 100, {"counterparty": "甲"}), (3, 100, {"counterparty": "甲"}))

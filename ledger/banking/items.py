@@ -18,6 +18,9 @@ CASH = "1004"
 OPENING = 0
 """The number of the line that stands for what was on the account before its first statement."""
 
+PERSON_NAME = 4
+"""A name of so many characters may be a person's."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BankAccount:
@@ -82,8 +85,10 @@ class LineItem:
 
     @property
     def text(self) -> str:
-        """How it reads in a list."""
-        return " ".join(filter(None, (self.line.serial or self.line.reference, self.line.counterparty, self.line.text)))
+        """How it reads in a list, a person's name masked."""
+        return " ".join(
+            filter(None, (self.line.serial or self.line.reference, shown_name(self.line.counterparty), self.line.text))
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +111,11 @@ class Lesson:
     kind: str
     narration: str
     times: int = field(default=1)
+
+
+def shown_name(counterparty: str) -> str:
+    """Return a counterparty as lists show it: a name short enough to be a person's as its first character (domain.md 5.5)."""
+    return counterparty if len(counterparty) > PERSON_NAME else counterparty[:1] + "*" * (len(counterparty) - 1)
 
 
 def pattern_of(line: BankLine) -> str:

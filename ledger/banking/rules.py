@@ -11,7 +11,7 @@ from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
 
-from ledger.banking.items import OPENING, BookItem, Lesson, LineItem, PostingKey, pattern_of
+from ledger.banking.items import OPENING, BookItem, Lesson, LineItem, PostingKey, pattern_of, shown_name
 from ledger.banking.parameters import Parameters
 from ledger.calendar import DAY
 from ledger.money import yuan
@@ -194,7 +194,8 @@ def _by_lessons(left: Open) -> Iterator[Proposal]:
     rivals = Counter(item for _, _, found in candidates for item in found)
     for line, lesson, found in candidates:
         alone = len(taught[lesson.pattern]) == 1
-        before = f"“{lesson.pattern}”以往 {lesson.times} 次勾对为 {lesson.kind}"
+        name = shown_name(lesson.pattern) if line.line.counterparty else lesson.pattern
+        before = f"“{name}”以往 {lesson.times} 次勾对为 {lesson.kind}"
         if found:
             sure = alone and len(found) == rivals[found[0]] == 1
             yield Proposal(rule=Rule.LEARNED, reason=before, sure=sure, postings=(found[0],), lines=(line,), lesson=lesson)
