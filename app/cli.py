@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import (
+    cli_bank,
     cli_loan,
     cli_period,
     cli_policy,
@@ -29,6 +30,7 @@ from app import (
     wiring,
 )
 from app import migrate as migrations
+from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
@@ -58,6 +60,7 @@ app = typer.Typer(
 )  # fmt: skip
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
+app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relending.app, name="relending")
@@ -103,6 +106,7 @@ REFUSED = (
     DemoStopped,
     HeadsRefused,
     ImportRefused,
+    LayoutRefused,
     PaperError,
     PortTaken,
     opening.PlanRefused,

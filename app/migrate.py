@@ -9,8 +9,10 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
+import app.bankfiles.tables
 import app.tables
 import guarantees.tables
+import ledger.banking.tables
 import ledger.sealing.tables
 import ledger.tables
 import loans.applications.tables

@@ -12,6 +12,8 @@ import guarantees.claims
 import guarantees.liability
 import guarantees.tables
 import guarantees.ties
+import ledger.banking.queries
+import ledger.banking.ties
 import ledger.business_day
 import ledger.sealing.ties
 import ledger.ties
@@ -29,6 +31,7 @@ import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
 from guarantees.capacity import PoolCapacity, PoolSpending
+from ledger.banking.month_check import ReconciliationCheck
 from ledger.books import Book
 from ledger.calendar import DAY, next_month
 from ledger.closing import NightsClosed, PeriodCheck
@@ -96,7 +99,8 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            return not (registry.households.any_sealed(session) or any_listed(session))
+            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed)
+            return not any(any_kept(session) for any_kept in kept)
     finally:
         engine.dispose()
 
@@ -119,7 +123,7 @@ def voucher_checks() -> tuple[VoucherCheck, ...]:
 
 def period_checks() -> tuple[PeriodCheck, ...]:
     """Return who is asked before a month closes."""
-    return NightsClosed(), VouchersPosted(), TiesHold()
+    return NightsClosed(), VouchersPosted(), ReconciliationCheck(), TiesHold()
 
 
 class TiesHold:
@@ -155,6 +159,7 @@ def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
     yield from ledger.sealing.ties.checks(session, CHAINS)
+    yield from ledger.banking.ties.checks(session)
     yield from loans.ties.checks(session)
     yield from loans.applications.ties.checks(session)
     yield from loans.subsidy.ties.checks(session)

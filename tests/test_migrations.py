@@ -124,7 +124,7 @@ def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
     engine.dispose()
     reference = {
         "ledger.book", "ledger.audit", "ledger.business_day", "loans.horizon", "scheduling.run", "scheduling.step",
-        "app.import_batch", "app.migration", "registry.bank", "registry.region", "registry.standard",
+        "app.import_batch", "app.migration", "app.bank_layout", "registry.bank", "registry.region", "registry.standard",
         "loans.policy",
         "loans.listed",
     }  # fmt: skip

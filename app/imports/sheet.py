@@ -36,17 +36,43 @@ class SheetRow:
 
 
 def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRow]]:
-    """Return a file's bytes and its rows, empty ones left out.
+    """Return a file's bytes and its rows, empty ones left out; the first row holds the headings.
 
     Raises:
         SheetRefused: no such file, not XLSX or CSV, unreadable, no headings, a required heading missing or twice, merged
             cells, or no rows.
+    """
+    content = read_content(path)
+    table = table_of(path, content)
+    headings = ["".join(normal(heading).split()) for heading in table[0]]
+    missing = [name for name in required if name not in headings]
+    if missing:
+        raise SheetRefused(
+            f"缺少列：{'、'.join(missing)}。第一行应为列标题，本文件第一行是：{'、'.join(h for h in headings if h)}"
+        )
+    return content, rows_below(table, headings)
+
+
+def read_content(path: Path) -> bytes:
+    """Return a file's bytes.
+
+    Raises:
+        SheetRefused: there is no such file, or it is too large.
     """
     if not path.is_file():
         raise SheetRefused(f"找不到文件 {path}")
     content = path.read_bytes()
     if len(content) > MOST_BYTES:
         raise SheetRefused(f"文件超过 {MOST_BYTES // 1024 // 1024} MB，请分批导入")
+    return content
+
+
+def table_of(path: Path, content: bytes) -> list[list[Any]]:
+    """Return all cells of a file, by its extension.
+
+    Raises:
+        SheetRefused: not XLSX or CSV, unreadable, empty, or with merged cells.
+    """
     match path.suffix.lower():
         case ".csv":
             table = _csv_table(content)
@@ -56,23 +82,26 @@ def read_sheet(path: Path, required: Sequence[str]) -> tuple[bytes, list[SheetRo
             raise SheetRefused(f"只支持 .xlsx 和 .csv 文件，不支持 {other or '没有扩展名的文件'}")
     if not table:
         raise SheetRefused("文件是空的，第一行应为列标题")
-    headings = ["".join(normal(heading).split()) for heading in table[0]]
-    missing = [name for name in required if name not in headings]
-    if missing:
-        raise SheetRefused(
-            f"缺少列：{'、'.join(missing)}。第一行应为列标题，本文件第一行是：{'、'.join(h for h in headings if h)}"
-        )
+    return table
+
+
+def rows_below(table: Sequence[Sequence[Any]], headings: Sequence[str], at: int = 0) -> list[SheetRow]:
+    """Return the rows below the headings, which stand in row `at` (from 0), empty rows left out.
+
+    Raises:
+        SheetRefused: a heading stands twice, or there are no rows.
+    """
     doubled = sorted({name for name in headings if name and headings.count(name) > 1})
     if doubled:
         raise SheetRefused(f"列标题重复：{'、'.join(doubled)}")
     rows = [
         _row(number, headings, cells)
-        for number, cells in enumerate(table[1:], start=2)
+        for number, cells in enumerate(table[at + 1 :], start=at + 2)
         if any(cell is not None and str(cell).strip() for cell in cells)
     ]
     if not rows:
         raise SheetRefused("文件中只有标题，没有数据")
-    return content, rows
+    return rows
 
 
 def _row(number: int, headings: Sequence[str], cells: Sequence[Any]) -> SheetRow:

@@ -15,7 +15,7 @@ from ledger.tables import journal_entry, posting
 
 @dataclass(frozen=True, slots=True)
 class Chain:
-    """A table of facts keyed by (book_id, seq), insert-only; `named_by` is what people call a row by; and a table of its lines."""
+    """A table of facts keyed by (book_id, seq), insert-only, and of its lines; `named_by` is what people call a row by."""
 
     name: str
     table: Table
