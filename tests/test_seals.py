@@ -594,6 +594,7 @@ def test_columns_that_sealed_tables_get_later_may_be_null() -> None:
         "ledger.posting": {"book_id", "seq", "line", "account", "side", "fen", "value_date"},
         "loans.event": event | {"loan_id"},
         "loans.application_event": event | {"contract"},
+        "ledger.voucher_step": {"book_id", "seq", "kind", "serial", "body", "actor", "taken_at"},
         "loans.draw_event": common | {"number", "body"},
         "loans.subsidy_step": common | {"number", "body", "actor", "booked_at"},
         "guarantees.claim_event": common | {"number", "fen", "actor", "booked_at"},
