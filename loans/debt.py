@@ -164,8 +164,7 @@ class Debt:
 
     def interest_due_after(self, day: date, *, quarterly: bool) -> date | None:
         """Return when the plan next brings contract interest along after a day: on dates of its own, or with principal."""
-        for index in range(self._front, len(self._plan)):
-            line = self._plan[index]
+        for index, line in enumerate(self._plan):
             if line.due > day and (line.charges or (quarterly and self._left(index))):
                 return line.due
         return None

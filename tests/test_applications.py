@@ -119,7 +119,16 @@ def test_who_files_an_application_can_neither_approve_nor_decline_it(session: Se
 
 def test_an_approved_loan_is_drawn_by_its_application(session: Session, book: Book) -> None:
     (filed,) = file(session, wanted(book))
-    assert [one.rule for one in filed.findings] == ["建档立卡", "识别标准", "余额上限", "期限", "年利率", "用途"]
+    assert [one.rule for one in filed.findings] == [
+        "建档立卡",
+        "识别标准",
+        "余额上限",
+        "期限",
+        "年利率",
+        "逾期罚息",
+        "挪用罚息",
+        "用途",
+    ]
     assert all(one.ok for one in filed.findings)
     assert standing(session) is Standing.APPLIED
     with pytest.raises(

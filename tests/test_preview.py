@@ -299,3 +299,10 @@ def test_a_row_of_products_may_say_everything_that_a_contract_fixes() -> None:
     require_as_foreseen(terms)
     with pytest.raises(TypeError, match="colour"):
         product_from({**row, "colour": "red"})
+
+
+def test_what_is_left_of_the_interest_falls_due_on_the_next_date_though_no_principal_does() -> None:
+    terms = plain(Method.EQUAL_PRINCIPAL, 12, graces=(Grace(GraceKind.PRINCIPAL_DEFERRED, DRAWN, date(2017, 9, 15)),))
+    little = Repaid(reference="r", value_date=date(2017, 3, 20), fen=100, prepays=Prepayment.AHEAD)
+    life = replay(terms, [drawn(terms), little], Horizon(date(2017, 3, 20), date(2017, 3, 20)))
+    assert [(charge.due, charge.paid_fen) for charge in life.charges] == [(date(2017, 4, 15), 100)]
