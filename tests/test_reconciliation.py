@@ -25,10 +25,10 @@ from ledger.banking.rules import Rule, propose
 from ledger.banking.statement import BankLine, Statement, continuation
 from ledger.banking.tables import bank_match, bank_match_member
 from ledger.books import Book, book_named
+from ledger.closing import close_month
 from ledger.db import unit_of_work
 from ledger.errors import FutureDate, MonthNotReady
 from ledger.journal import BookCode, Dimensions, JournalEntry, credit, debit
-from ledger.periods import close_month
 from ledger.posting import post
 from ledger.reversal import reverse
 
@@ -598,7 +598,7 @@ def test_a_sheet_is_made_by_one_and_checked_by_another(session: Session, account
 def test_a_month_waits_for_its_statement_and_a_sheet_that_balances(session: Session, account: BankAccount) -> None:
     rcf = book_named(session, BookCode("RCF-371621"))
     book(session, "fund/GS0001", march(2), 100)
-    (check,) = wiring.period_checks()
+    check = next(one for one in wiring.period_checks() if isinstance(one, ReconciliationCheck))
     with pytest.raises(MonthNotReady, match="专户 HMRCB：缺少截至 2017-03-31 的对账单"):
         close_month(session, rcf, march(1), "主管", [check])
     take(session, account, statement(march(1), march(31), 0))
