@@ -2,6 +2,7 @@
 
 import tomllib
 from collections import Counter
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -165,7 +166,7 @@ def drawn(terms: LoanTerms) -> Disbursed:
 
 def quarterly(**changes: Any) -> LoanTerms:
     """A bullet whose interest is everybody's, by the quarter."""
-    return plain(interest=QUARTERS, rates=(RateStep(DRAWN, 43_500_000),), rolling=AT_MATURITY, **changes)
+    return plain(**{"interest": QUARTERS, "rates": (RateStep(DRAWN, 43_500_000),), "rolling": AT_MATURITY} | changes)
 
 
 def test_who_pays_a_little_ahead_is_not_late_for_the_rest_of_the_interest() -> None:
@@ -306,3 +307,11 @@ def test_what_is_left_of_the_interest_falls_due_on_the_next_date_though_no_princ
     little = Repaid(reference="r", value_date=date(2017, 3, 20), fen=100, prepays=Prepayment.AHEAD)
     life = replay(terms, [drawn(terms), little], Horizon(date(2017, 3, 20), date(2017, 3, 20)))
     assert [(charge.due, charge.paid_fen) for charge in life.charges] == [(date(2017, 4, 15), 100)]
+
+
+def test_principal_between_settlement_days_does_not_roll_past_them() -> None:
+    every = Rolling(convention=Convention.FOLLOWING)
+    own = quarterly(method=Method.EQUAL_PRINCIPAL, principal=Cycle(anchor=date(2017, 4, 20)))
+    assert own.unbookable is None
+    assert replace(own, rolling=every).unbookable == "按季结息、另有还本日的贷款，只有到期日可以顺延"
+    assert replace(own, rolling=every, principal=None).unbookable is None

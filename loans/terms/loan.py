@@ -205,17 +205,20 @@ class LoanTerms:
     def unbookable(self) -> str | None:
         """Why a loan of these terms can't be booked, though it has a schedule; none: it can."""
         rounding, rolling = self.rounding, self.rolling
-        if rounding is None or (rounding.mode, rounding.unit_fen, rounding.place) != (Mode.HALF_UP, 1, Place.CHARGE):
-            return "入账贷款的利息按期四舍五入到分"
-        if rounding.residue is Residue.LAST_INTEREST:
-            return "入账贷款末期利息按实际计息"
-        if self.maturity == OPEN_END:
-            return "入账贷款必须有到期日"
-        if any(isinstance(rate, Fraction) for step in self.rates for rate in (step.rate_ppb, step.gov_ppb)):
-            return "入账贷款的利率必须是十亿分之一的整数倍"
-        if rolling.calculates_nominal and rolling.convention in (Convention.PRECEDING, Convention.MODIFIED_PRECEDING):
-            return "提前到前一工作日还款的，利息只能计到还款日"
-        return None
+        plain = rounding is not None and (rounding.mode, rounding.unit_fen, rounding.place) == (Mode.HALF_UP, 1, Place.CHARGE)
+        rates = [rate for step in self.rates for rate in (step.rate_ppb, step.gov_ppb)]
+        early = rolling.convention in (Convention.PRECEDING, Convention.MODIFIED_PRECEDING)
+        own = self.interest == QUARTERS and (self.principal is not None or self.method is Method.CUSTOM)
+        rolls = rolling.convention is not Convention.SAME and not rolling.last_only
+        reasons = (
+            (not plain, "入账贷款的利息按期四舍五入到分"),
+            (rounding is not None and rounding.residue is Residue.LAST_INTEREST, "入账贷款末期利息按实际计息"),
+            (self.maturity == OPEN_END, "入账贷款必须有到期日"),
+            (any(isinstance(rate, Fraction) for rate in rates), "入账贷款的利率必须是十亿分之一的整数倍"),
+            (rolling.calculates_nominal and early, "提前到前一工作日还款的，利息只能计到还款日"),
+            (own and rolls, "按季结息、另有还本日的贷款，只有到期日可以顺延"),
+        )
+        return next((reason for broken, reason in reasons if broken), None)
 
     def count_of(self, kind: StreamKind) -> DayCount:
         """Return how a kind of interest counts days."""
