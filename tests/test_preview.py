@@ -1,4 +1,4 @@
-"""Preview = booking: whoever pays by the schedule owes exactly what it says, day by day, whatever the terms."""
+"""Preview = booking: whoever pays by the schedule owes what it says, but for rare terms whose dates roll onto one another."""
 
 import tomllib
 from collections import Counter
