@@ -22,7 +22,18 @@ from loans import projection
 from loans.contract import Contract
 from loans.entries import postings
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
-from loans.events import Disbursed, LoanEvent, Reversed, TakenOver, WrittenOff, facts, heir, in_effect
+from loans.events import (
+    Disbursed,
+    GraceGranted,
+    LoanEvent,
+    Restructured,
+    Reversed,
+    TakenOver,
+    WrittenOff,
+    facts,
+    heir,
+    in_effect,
+)
 from loans.life import Horizon, Life
 from loans.movements import Movement
 from loans.queries import Key, events_of, events_referenced, horizon_now
@@ -175,6 +186,8 @@ def _book(session: Session, thread: _Thread, event: LoanEvent, at: Horizon, toda
     life = replay(contract.terms, events, at)
     if life.refusals:
         raise EventRefused(contract.contract, life.refusals[0])
+    if isinstance(event, GraceGranted | Restructured) and life.terms.unbookable:
+        raise EventRefused(contract.contract, life.terms.unbookable)
     lines = difference(thread.life.movements, life.movements, contract)
     entry = None
     if lines:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ledger.calendar import DAY
 from loans.terms.cycles import Cycle
 from loans.terms.loan import AMORTISING, OPEN_END, GraceKind, LoanTerms, Method
-from loans.terms.quarters import is_settlement_day
+from loans.terms.quarters import is_settlement_day, settlement_days
 from loans.terms.rates import Ppb
 from loans.terms.rolling import Convention
 
@@ -142,14 +142,23 @@ def _stops(
 ) -> Iterator[tuple[date, date, date, bool, bool, bool]]:
     """Yield the dates as they are reached: nominal, counted, due, and what falls due.
 
-    What everybody's settlement charges the day before a maturity that rolls on falls due on its own nominal day.
+    What everybody's settlement charges before a maturity that rolls on falls due on its own nominal day; what lies behind a
+    maturity that rolls back never comes.
     """
     rolls = terms.rolling.convention is not Convention.SAME
+    end = rolled(terms, last)[0] if rolls and last != OPEN_END else last
     for day, pays_principal, pays_interest, capitalises in marked:
         counted, due = rolled(terms, day) if rolls else (day, day)
-        if counted > day == last and terms.settles_quarterly and is_settlement_day(day - DAY):
-            yield day, day, day, False, True, False
+        if day < last and counted > end:
+            continue
+        if counted > day == last and terms.settles_quarterly:
+            yield from ((on, on, on, False, True, False) for on in _settled_between(day, counted))
         yield day, counted, due, pays_principal, pays_interest, capitalises
+
+
+def _settled_between(start: date, end: date) -> Iterator[date]:
+    """Yield the days of `[start, end)` that follow a settlement day."""
+    return (settlement + DAY for settlement in settlement_days(start - DAY, end - DAY))
 
 
 def rolled(terms: LoanTerms, nominal: date) -> tuple[date, date]:

@@ -1,9 +1,10 @@
-"""Preview = booking: whoever pays by the schedule owes what it says, but for rare terms whose dates roll onto one another."""
+"""Preview = booking: whoever pays by the schedule owes what it says."""
 
 import tomllib
 from collections import Counter
 from dataclasses import replace
 from datetime import date
+from itertools import islice
 from typing import Any
 
 import pytest
@@ -45,6 +46,9 @@ def bookable_terms(draw: st.DrawFn) -> LoanTerms:
     drawn = draw(st.dates(date(2015, 1, 1), date(2019, 12, 31)))
     method = draw(st.sampled_from(Method))
     length = draw(st.integers(2, 1_500))
+    if draw(st.booleans()):  # near a settlement day, where a rolled maturity and the settlement meet
+        year, month, day = drawn.year + draw(st.integers(0, 3)), draw(st.sampled_from([3, 6, 9, 12])), draw(st.integers(15, 25))
+        length = max(2, (date(year, month, day) - drawn).days)
     fen = draw(st.integers(100_000, 10**8))
     cycles = st.builds(
         Cycle, anchor=st.dates(drawn, drawn + 60 * DAY), every=st.integers(1, 12), stub=st.sampled_from(Stub),
@@ -70,14 +74,19 @@ def bookable_terms(draw: st.DrawFn) -> LoanTerms:
         own["amortised_until"] = drawn + (length + draw(st.integers(0, 900))) * DAY
     own["flat"] = method is Method.EQUAL_PRINCIPAL and draw(st.booleans())
     kinds = draw(st.lists(st.sampled_from(GraceKind), max_size=2, unique=True))
-    principal = draw(st.none() | cycles) if method in (Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT) else None
+    interest = draw(cycles | st.just(QUARTERS))
+    principal = None
+    if method in (Method.EQUAL_PRINCIPAL, Method.EQUAL_INSTALMENT):
+        coarser = st.builds(lambda times: replace(interest, every=times * interest.every), st.integers(1, 4))
+        principal = draw(st.none() | cycles | coarser)
+    ends = st.dates(drawn + DAY, drawn + 300 * DAY) | st.sampled_from(list(islice(interest.after(drawn), 5)))
     rolling = st.sampled_from([NEVER, AT_MATURITY, *(Rolling(convention=one) for one in Convention)])
     try:
         return LoanTerms(
             product="XEXD", principal_fen=fen, drawn_on=drawn, maturity=drawn + length * DAY, method=method,
-            rates=tuple(rates), day_count=draw(st.sampled_from(DayCount)), interest=draw(cycles | st.just(QUARTERS)),
+            rates=tuple(rates), day_count=draw(st.sampled_from(DayCount)), interest=interest,
             principal=principal, rolling=draw(rolling),
-            graces=tuple(Grace(kind, drawn, drawn + draw(st.integers(1, 300)) * DAY) for kind in kinds), **own,
+            graces=tuple(Grace(kind, drawn, draw(ends)) for kind in kinds), **own,
         )  # fmt: skip
     except BadTerms:
         assume(False)
@@ -309,9 +318,38 @@ def test_what_is_left_of_the_interest_falls_due_on_the_next_date_though_no_princ
     assert [(charge.due, charge.paid_fen) for charge in life.charges] == [(date(2017, 4, 15), 100)]
 
 
-def test_principal_between_settlement_days_does_not_roll_past_them() -> None:
-    every = Rolling(convention=Convention.FOLLOWING)
+@pytest.mark.parametrize(
+    ("convention", "maturity", "last"),
+    [
+        (Convention.FOLLOWING, date(2020, 6, 20), [date(2020, 6, 21), date(2020, 6, 22)]),  # a Saturday
+        (Convention.FOLLOWING, date(2021, 9, 19), [date(2021, 9, 21), date(2021, 9, 22)]),  # 中秋
+        (Convention.PRECEDING, date(2015, 6, 22), [date(2015, 3, 21), date(2015, 6, 19)]),  # 端午
+    ],
+)
+def test_a_maturity_that_rolls_past_a_settlement_day_foresees_it(
+    convention: Convention, maturity: date, last: list[date]
+) -> None:
+    since = add_months(maturity, -12)
+    terms = quarterly(
+        drawn_on=since, maturity=maturity, rates=(RateStep(since, 43_500_000),), rolling=Rolling(convention=convention)
+    )
+    assert [line.due for line in schedule(terms)][-2:] == last
+    require_as_foreseen(terms)
+    require_as_foreseen(replace(terms, method=Method.EQUAL_PRINCIPAL))
+
+
+def test_dates_that_could_roll_onto_one_another_do_not_roll() -> None:
+    every, why = Rolling(convention=Convention.FOLLOWING), "还本日、利息转本日不在结息日的贷款，只有到期日可以顺延"
     own = quarterly(method=Method.EQUAL_PRINCIPAL, principal=Cycle(anchor=date(2017, 4, 20)))
     assert own.unbookable is None
-    assert replace(own, rolling=every).unbookable == "按季结息、另有还本日的贷款，只有到期日可以顺延"
+    assert replace(own, rolling=every).unbookable == why
     assert replace(own, rolling=every, principal=None).unbookable is None
+    monthly = plain(Method.EQUAL_PRINCIPAL, 12, principal=Cycle(anchor=DRAWN, every=3), rolling=every)
+    assert monthly.unbookable is None
+    require_as_foreseen(monthly)
+    assert replace(monthly, principal=Cycle(anchor=DRAWN + 3 * DAY, every=3)).unbookable == why
+    assert plain(Method.CUSTOM, table=((date(2017, 5, 12), 1),), rolling=every).unbookable == why
+    grace = Grace(GraceKind.INTEREST_CAPITALISED, DRAWN, date(2017, 7, 15))
+    assert replace(monthly, graces=(grace,)).unbookable is None
+    require_as_foreseen(replace(monthly, graces=(grace,)))
+    assert replace(monthly, graces=(replace(grace, end=date(2017, 7, 13)),)).unbookable == why

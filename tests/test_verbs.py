@@ -388,3 +388,17 @@ def test_no_loan_holds_an_excess_while_the_other_owes(session: Session, both: Bo
 
 WHOLE_OF_BOTH = 10_000_000 + (3_625 + 55_583 + 5_438 + 40 + 64) + (5_000 + 76_667 + 7_500 + 77 + 123)
 """By loan: six days to 20 March, 92 to 20 June, nine since; compound interest at the contract's rate to 20 June, and since."""
+
+
+def test_a_grace_that_would_make_dates_roll_onto_one_another_is_refused(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    terms = replace(TERMS, rolling=Rolling(convention=Convention.FOLLOWING))
+    contract = enter(session, city["LB"], terms, drawn(terms))
+    close(session, DRAWN, TODAY - DAY)
+
+    def grant(until: date) -> list[Booked]:
+        return servicing.grant_graces(session, [(contract, "g", TODAY, GraceKind.INTEREST_CAPITALISED, until)], "t")
+
+    with pytest.raises(EventRefused, match="利息转本日不在结息日"):
+        grant(date(2017, 7, 14))
+    assert grant(date(2017, 7, 15))[0].life.terms.graces[-1].end == date(2017, 7, 15)

@@ -5,11 +5,12 @@ stored with the loan, and a product that changes later changes nothing here.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from fractions import Fraction
 
+from ledger.calendar import DAY
 from loans.errors import BadTerms
 from loans.terms.cycles import QUARTERS, Cycle
 from loans.terms.daycount import DayCount
@@ -208,7 +209,6 @@ class LoanTerms:
         plain = rounding is not None and (rounding.mode, rounding.unit_fen, rounding.place) == (Mode.HALF_UP, 1, Place.CHARGE)
         rates = [rate for step in self.rates for rate in (step.rate_ppb, step.gov_ppb)]
         early = rolling.convention in (Convention.PRECEDING, Convention.MODIFIED_PRECEDING)
-        own = self.interest == QUARTERS and (self.principal is not None or self.method is Method.CUSTOM)
         rolls = rolling.convention is not Convention.SAME and not rolling.last_only
         reasons = (
             (not plain, "入账贷款的利息按期四舍五入到分"),
@@ -216,9 +216,29 @@ class LoanTerms:
             (self.maturity == OPEN_END, "入账贷款必须有到期日"),
             (any(isinstance(rate, Fraction) for rate in rates), "入账贷款的利率必须是十亿分之一的整数倍"),
             (rolling.calculates_nominal and early, "提前到前一工作日还款的，利息只能计到还款日"),
-            (own and rolls, "按季结息、另有还本日的贷款，只有到期日可以顺延"),
+            (rolls and not self._one_set_of_dates, "还本日、利息转本日不在结息日的贷款，只有到期日可以顺延"),
         )
         return next((reason for broken, reason in reasons if broken), None)
+
+    @property
+    def _one_set_of_dates(self) -> bool:
+        """Whether all that falls due before maturity does so on dates of interest: over a long holiday others could roll onto
+        one another, or past one another.
+        """
+        if self.method is Method.CUSTOM:
+            return False
+        cycle = self.interest
+        if cycle is None:
+            return not any(grace.kind is GraceKind.INTEREST_CAPITALISED for grace in self.graces)
+        ends = [grace.end for grace in self.graces if grace.kind is GraceKind.INTEREST_CAPITALISED]
+        return self._principal_with(cycle) and all(next(cycle.after(end - DAY), None) == end for end in ends)
+
+    def _principal_with(self, interest: Cycle) -> bool:
+        """Whether principal falls due on dates of interest only."""
+        if self.principal is None or self.method not in AMORTISING:
+            return True
+        same = replace(interest, every=self.principal.every, months=interest.months or self.principal.months)
+        return self.principal == same and self.principal.every % interest.every == 0
 
     def count_of(self, kind: StreamKind) -> DayCount:
         """Return how a kind of interest counts days."""
