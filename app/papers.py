@@ -94,7 +94,7 @@ def bank_statement(session: Session, bank: str, first: date, last: date) -> Bank
     sheets: list[LoanSheet] = []
     rows: list[SummaryRow] = []
     for book in mine:
-        found = contracts_of_book(session, book.id)
+        found = [contract for contract in contracts_of_book(session, book.id) if contract.terms.drawn_on <= last]
         happened = events_of(session, [contract.key for contract in found])
         people = borrowers(session, {(contract.county, contract.borrower) for contract in found})
         received = settled(batches(session, [book.id], until=last))

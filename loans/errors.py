@@ -63,6 +63,14 @@ class UnknownLoan(LoanError):
         super().__init__(f"没有借据 {contract}")
 
 
+class NotLentYet(LoanError):
+    """A loan is asked for as of a day on which there was none of it."""
+
+    def __init__(self, contract: str, day: date, drawn_on: date) -> None:
+        self.contract, self.day, self.drawn_on = contract, day, drawn_on
+        super().__init__(f"借据 {contract} 于 {drawn_on} 才起息，{day} 尚无此笔贷款")
+
+
 class SameNumber(LoanError):
     """A contract number that loans of several books bear."""
 

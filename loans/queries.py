@@ -13,6 +13,7 @@ from ledger.errors import NoBusinessDay
 from ledger.journal import BookCode
 from ledger.tables import book
 from loans.contract import Contract, terms_from_json
+from loans.errors import NotLentYet
 from loans.events import LoanEvent, WrittenOff, event_from, in_effect
 from loans.life import Horizon, Life
 from loans.replay import replay
@@ -152,7 +153,13 @@ def lives(session: Session, keys: Collection[Key], at: Horizon) -> dict[Key, Lif
 
 
 def life_as_of(session: Session, contract: Contract, day: date, at: Horizon) -> Life:
-    """Return a loan's life as of the close of a day (截至): facts dated up to it, and the nights up to it that are closed."""
+    """Return a loan's life as of the close of a day (截至): facts dated up to it, and the nights up to it that are closed.
+
+    Raises:
+        NotLentYet: the loan begins later.
+    """
+    if day < contract.terms.drawn_on:
+        raise NotLentYet(contract.contract, day, contract.terms.drawn_on)
     happened = [event for event in events_of(session, [contract.key])[contract.key] if event.value_date <= day]
     return replay(contract.terms, happened, Horizon(min(at.charged_through, day), min(at.aged_through, day)))
 

@@ -331,6 +331,8 @@ def test_a_loan_is_shown_with_how_each_fen_of_its_interest_came_about(shop: Shop
     )
     refused = shop.run("loan", "show", "没有这笔", code=1)
     assert "refused (拒绝): 没有借据 没有这笔" in refused
+    early = shop.run("loan", "show", number, "--as-of", "2015-12-31", code=1)
+    assert "2015-12-31 尚无此笔贷款" in early
 
 
 def test_policy_is_shown_and_a_loan_checked_rule_by_rule(shop: Shop) -> None:

@@ -134,6 +134,15 @@ def test_a_banks_statement_is_its_ledger(demo: System) -> None:
     assert [(head.book, head.chain) for head in figures.heads] == [(book.code, "记账凭证"), (book.code, "贷款业务")]
 
 
+def test_a_statement_of_a_past_quarter_leaves_later_loans_out(demo: System) -> None:
+    with unit_of_work(demo.engine) as session:
+        figures = papers.bank_statement(session, "HMRCB", date(2016, 10, 1), date(2016, 12, 31))
+        book = next(book for book in books(session, BookKind.LOANS) if book.bank == "HMRCB")
+        then = trial_balance(session, [book.id], until=date(2016, 12, 31))
+    assert figures.closing_fen == sum(line.turnover.balance_fen for line in then if line.account.startswith("1303"))
+    assert max(sheet.drawn_on for sheet in figures.loans) <= date(2016, 12, 31)
+
+
 def test_running_it_again_changes_nothing(demo: System) -> None:
     with unit_of_work(demo.engine) as session:
         before = session.execute(text("SELECT sum(last_seq) FROM ledger.book")).scalar()

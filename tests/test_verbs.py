@@ -22,12 +22,12 @@ from loans.apportionment import Owed, apportion
 from loans.booking import Booked
 from loans.classification import RiskClass
 from loans.contract import Contract
-from loans.errors import EventRefused, EventReused, NotEligible, NothingToRepay
+from loans.errors import EventRefused, EventReused, NotEligible, NothingToRepay, NotLentYet
 from loans.events import Prepayment, Repaid, Restructured
 from loans.joint_repayment import repay_together
 from loans.policy.loading import load
 from loans.policy.parameters import PolicyRow
-from loans.queries import horizon_now, lives
+from loans.queries import horizon_now, life_as_of, lives
 from loans.subsidy import refusal
 from loans.terms import (
     NEVER,
@@ -402,3 +402,13 @@ def test_a_grace_that_would_make_dates_roll_onto_one_another_is_refused(session:
     with pytest.raises(EventRefused, match="利息转本日不在结息日"):
         grant(date(2017, 7, 14))
     assert grant(date(2017, 7, 15))[0].life.terms.graces[-1].end == date(2017, 7, 15)
+
+
+def test_a_loan_drawn_today_has_a_page_and_no_class_before_its_first_close(session: Session, city: dict[str, Book]) -> None:
+    begin_on(session, DRAWN)
+    contract = enter(session, city["LB"], TERMS, drawn(TERMS))
+    sheet = loan_sheet(session, contract.book_id, contract.contract, DRAWN - DAY)
+    assert sheet
+    assert (sheet.classification, sheet.standing.principal_fen) == (None, 5_000_000)
+    with pytest.raises(NotLentYet, match="2017-03-14 尚无此笔贷款"):
+        life_as_of(session, contract, DRAWN - DAY, horizon_now(session))

@@ -79,7 +79,7 @@ class LoanSheet:
     id_masked: str
     standing: Standing
     days_past_due: int
-    classification: Classification | None  # as of the last closed day; none: no day is closed
+    classification: Classification | None  # as of the last closed day; none: no day is closed since it was drawn
     instalments: tuple[DueLine, ...]
     streams: tuple[Stream, ...]
     charges: tuple[ChargeLine, ...]
@@ -116,10 +116,11 @@ def loan_sheet(session: Session, book_id: int, contract: str, closed: date | Non
     late = standing.days_past_due(closed) if closed else 0
     person = borrowers(session, {(found.county, found.borrower)}).get((found.county, found.borrower))
     streams = _streams(session, key)
+    classed = closed if closed and closed >= found.terms.drawn_on else None
     return LoanSheet(
         contract=found, borrower=masked_name(person.name) if person else "—", borrower_kind=_kind_of(person),
         id_masked=person.id_masked if person else "—", standing=standing, days_past_due=late,
-        classification=life_as_of(session, found, closed, Horizon(closed, closed)).classified(closed) if closed else None,
+        classification=life_as_of(session, found, classed, Horizon(classed, classed)).classified(classed) if classed else None,
         instalments=_instalments(session, key, standing), streams=streams, charges=_charges(session, found, streams),
         events=_events(session, key),
     )  # fmt: skip
