@@ -13,7 +13,8 @@ from sqlalchemy.orm import Session
 
 from app import papers, wiring
 from app.entrance import opened
-from app.screen import out, say
+from app.screen import out, print_trace, say
+from app.tracing import trace
 from ledger.books import Book, book_named
 from ledger.db import unit_of_work
 from ledger.errors import NotMoney
@@ -171,6 +172,16 @@ def print_(
         with unit_of_work(system.engine) as session:
             named = _reference(session, book_named(session, BookCode(book)), reference)
         say(f"wrote {papers.write_voucher(system, BookCode(book), named, output)}")
+
+
+@app.command("trace")
+def trace_(
+    book: InBook, reference: Annotated[str, typer.Option("--reference", help="A reference, or a number such as 2017-03-记-12.")]
+) -> None:
+    """Trace an entry of the journal down to what it books: people, a loan's event, the loans of a night (溯源)."""
+    with opened() as system, unit_of_work(system.engine) as session:
+        mine = book_named(session, BookCode(book))
+        print_trace(trace(session, mine, _reference(session, mine, reference)))
 
 
 def _step(book: str, serial: str, take: Callable[[Session, Voucher], Voucher]) -> None:

@@ -12,8 +12,11 @@ from rich.text import Text
 
 from app.imports.cells import RowError
 from app.status import Status
+from app.tracing import Trace
 from ledger.calendar import DAY
+from ledger.journal import Side
 from ledger.money import percent, round_half_up, yuan
+from ledger.queries import StoredEntry
 from ledger.ties import Check
 from loans.applications.state import ApplicationState, Standing
 from loans.contract import Contract
@@ -26,6 +29,9 @@ from loans.terms import StreamKind, interest_fen
 KINDS = {StreamKind.CONTRACT: "interest (利息)", StreamKind.PENALTY: "penalty (罚息)", StreamKind.COMPOUND: "compound (复利)"}
 MOST_ERRORS = 50
 """Rows of errors on the screen; the file beside the import holds them all."""
+
+MOST_ROWS = 50
+"""Rows of what stands behind an entry."""
 
 out, err = Console(), Console(stderr=True)
 
@@ -120,6 +126,32 @@ def print_loan(contract: Contract, life: Life, day: date) -> None:
         made = line.instalment
         table.add_row(str(made.number), str(made.due), yuan(made.fen), yuan(line.paid_fen))
     out.print(table)
+
+
+def print_trace(found: Trace) -> None:
+    """Print an entry with its lines, what stands behind it, and the entries that belong to it."""
+    stored, entry = found.stored, found.stored.entry
+    say(f"{_numbered(found.book.code, stored)} {entry.value_date} {entry.narration}; {entry.reference}, {entry.kind}")
+    say(f"  made by (制单) {entry.maker}, checked by (审核) {entry.checker}")
+    for line in entry.postings:
+        named = (line.dimensions.bank, line.dimensions.product, line.dimensions.payer, line.dimensions.kind)
+        dims = " ".join(value for value in named if value)
+        say(f"  {'借' if line.side is Side.DEBIT else '　贷'} {line.account} {yuan(line.fen)} {dims}".rstrip())
+    for source in found.sources:
+        table = Table(title=source.title)
+        for heading in source.headings:
+            table.add_column(heading, overflow="fold")
+        for row in source.rows[:MOST_ROWS]:
+            table.add_row(*(Text(cell) for cell in row))
+        out.print(table)
+        left = len(source.rows) - MOST_ROWS
+        say("; ".join(part for part in (source.note, f"{left} more rows (余下)" if left > 0 else "") if part))
+    for what, other in found.related:
+        say(f"{what}: {_numbered(other.entry.book, other)} {other.entry.value_date} {other.entry.narration}")
+
+
+def _numbered(book: str, stored: StoredEntry) -> str:
+    return f"{book} {stored.entry.value_date:%Y-%m}-{stored.entry.word}-{stored.number}"
 
 
 def print_applications(found: Sequence[tuple[ApplicationState, Standing]]) -> None:

@@ -46,6 +46,7 @@ def contribute(session: Session, receipts: Sequence[FundReceipt], actor: str) ->
             JournalEntry(
                 book=one.book.code, reference=free_reference(session, one.book.id, f"fund/{one.serial}"),
                 kind="fund.contributed", value_date=one.received_on, narration=one.narration or "财政拨入专项资金", maker=actor,
+                event=f"fund/{one.serial}",
                 postings=entries.contributed(one.fen, Dimensions(county=one.book.county, bank=one.bank)),
             )
         )  # fmt: skip

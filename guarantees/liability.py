@@ -34,6 +34,7 @@ def follow(session: Session, closing: date) -> int:
             JournalEntry(
                 book=mine[book_id].code, reference=f"night/liability/{closing}", kind="guarantees.liability",
                 value_date=closing, narration=f"{closing:%Y-%m-%d} 风险补偿责任变动", postings=tuple(found),
+                event=f"night/{closing}",
             )
             for book_id, found in sorted(lines.items())
         ],

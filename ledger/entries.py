@@ -42,4 +42,5 @@ def year_closed(
         value_date=date(year, 12, 31),
         narration=f"{year}年度结转",
         postings=tuple(postings),
+        event=f"year/{year}",
     )

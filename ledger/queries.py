@@ -229,3 +229,25 @@ def entry_referenced(session: Session, book_id: int, reference: str) -> StoredEn
         code = session.execute(select(book.c.code).where(book.c.id == book_id)).scalar_one()
         raise UnknownEntry(code, reference)
     return next(entries(session, book_id, since_seq=row.seq - 1, limit=1))
+
+
+def linked(session: Session, entry: JournalEntry) -> list[StoredEntry]:
+    """Return the entries of the same event in other books: they bear the entry's reference or the event's name."""
+    rows = session.execute(
+        select(journal_entry.c.book_id, journal_entry.c.seq)
+        .join(book, book.c.id == journal_entry.c.book_id)
+        .where(journal_entry.c.reference.in_({entry.reference, entry.event}), journal_entry.c.event == entry.event)
+        .where(book.c.code != entry.book)
+        .order_by(journal_entry.c.book_id, journal_entry.c.seq)
+    )
+    return [stored for row in rows for stored in entries(session, row.book_id, since_seq=row.seq - 1, limit=1)]
+
+
+def reversals(session: Session, book_id: int, stored: StoredEntry) -> list[tuple[str, StoredEntry]]:
+    """Return the entry that one reverses in red, and the one that reverses it, each with what it is to it."""
+    mine = journal_entry.c.book_id == book_id
+    later = session.scalar(select(journal_entry.c.seq).where(mine, journal_entry.c.reverses_seq == stored.seq))
+    found = (("reverses (冲销)", stored.entry.reverses), ("reversed by (被冲销于)", later))
+    return [
+        (what, other) for what, seq in found if seq is not None for other in entries(session, book_id, since_seq=seq - 1, limit=1)
+    ]

@@ -365,6 +365,7 @@ def _voucher(book: Book, lines: list[Posting], closing: date) -> JournalEntry:
         kind="loans.accrued",
         value_date=closing,
         narration=f"{closing:%Y-%m-%d} 计提贷款利息",
+        event=f"night/{closing}",
         postings=tuple(lines),
     )
 

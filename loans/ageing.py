@@ -100,6 +100,7 @@ def _replay(session: Session, keys: list[Key], before: Horizon, after: Horizon, 
                 value_date=closing,
                 narration=f"{closing:%Y-%m-%d} 贷款{'、'.join(sorted(happened_to[book_id], reverse=True))}",
                 postings=postings,
+                event=f"night/{closing}",
             )
             for book_id, found_lines in sorted(lines.items())
             if (postings := merged(found_lines))

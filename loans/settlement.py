@@ -164,6 +164,7 @@ def _vouchers(
             value_date=closing,
             narration=f"{closing:%Y-%m-%d} {narration}",
             postings=postings,
+            event=f"night/{closing}",
         )
         for book_id, found in sorted(lines.items())
         if (postings := merged(found))

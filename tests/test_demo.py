@@ -18,12 +18,13 @@ from app.demo.portfolio import FIRST, LAST, PLACES, households, loans
 from app.demo.run import DemoStopped, Done, run
 from app.settings import Settings
 from app.status import status
+from app.tracing import trace
 from app.wiring import System
 from ledger import interchange
 from ledger.books import BookKind, books, open_book
 from ledger.db import unit_of_work
-from ledger.journal import BookCode
-from ledger.money import parse_yuan
+from ledger.journal import BookCode, Side
+from ledger.money import parse_yuan, yuan
 from ledger.queries import trial_balance
 from registry.errors import BadIdentity
 from registry.identity import checked_id, checked_uscc, id_check_digit, masked_account, masked_id, masked_name
@@ -141,6 +142,17 @@ def test_a_statement_of_a_past_quarter_leaves_later_loans_out(demo: System) -> N
         then = trial_balance(session, [book.id], until=date(2016, 12, 31))
     assert figures.closing_fen == sum(line.turnover.balance_fen for line in then if line.account.startswith("1303"))
     assert max(sheet.drawn_on for sheet in figures.loans) <= date(2016, 12, 31)
+
+
+def test_a_nights_entry_is_traced_to_its_step_and_its_loans(demo: System) -> None:
+    with unit_of_work(demo.engine) as session:
+        book = next(book for book in books(session, BookKind.LOANS) if book.bank == "HMRCB")
+        found = trace(session, book, "night/charged/2017-06-20")
+    night, charges = found.sources
+    assert [row[:2] for row in night.rows] == [("settle", "charges"), ("settle", "fen")]
+    debit = sum(p.fen for p in found.stored.entry.postings if p.side is Side.DEBIT)
+    assert yuan(debit) in charges.note
+    assert found.related, "the other books of that night"
 
 
 def test_running_it_again_changes_nothing(demo: System) -> None:

@@ -29,7 +29,7 @@ def accrue(
         [
             JournalEntry(
                 book=mine[book_id].code, reference=reference, kind="relending.accrued", value_date=value_date,
-                narration=f"{closing:%Y-%m-%d} 计提再贷款利息",
+                narration=f"{closing:%Y-%m-%d} 计提再贷款利息", event=f"night/{closing}",
                 postings=entries.relending_interest_accrued(fen, Dimensions(bank=mine[book_id].bank)),
             )
             for book_id, fen in accrued.items()

@@ -60,6 +60,7 @@ def draw(session: Session, wanted: Sequence[Draw], actor: str) -> list[Draw]:
                 book=one.book.code, reference=free_reference(session, one.book.id, f"relending/{one.number}/drawn"),
                 kind="relending.drawn", value_date=one.drawn_on, narration=f"借入扶贫再贷款 {one.number}",
                 postings=entries.relending_drawn(one.fen, one.dimensions), maker=actor,
+                event=f"relending/{one.number}",
             )
             for one in fresh
         ],

@@ -38,6 +38,7 @@ def night(session: Session, closing: date) -> Night:
                 JournalEntry(
                     book=one.book.code, reference=f"relending/{one.number}/repaid", kind="relending.repaid", value_date=closing,
                     narration=f"归还扶贫再贷款 {one.number}", postings=entries.relending_repaid(one.left_fen, one.dimensions),
+                    event=f"relending/{one.number}",
                 )
             )  # fmt: skip
     post_many(session, made)
@@ -50,7 +51,7 @@ def _payments(one: Draw, closing: date) -> list[JournalEntry]:
     return [
         JournalEntry(
             book=one.book.code, reference=f"relending/{one.number}/interest/{period.end}", kind="relending.interest_paid",
-            value_date=closing, narration=f"支付再贷款利息 {one.number}",
+            value_date=closing, narration=f"支付再贷款利息 {one.number}", event=f"relending/{one.number}",
             postings=merged(entries.relending_interest_paid(period.fen, one.dimensions)),
         )
         for period in interest_periods(one)

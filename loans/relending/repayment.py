@@ -51,6 +51,7 @@ def repay(session: Session, one: Draw, paid: Repayment, actor: str) -> Draw:
             book=one.book.code, reference=free_reference(session, one.book.id, f"relending/{one.number}/{step}"),
             kind="relending.repaid", value_date=posting_date(session, one.book.id, paid.day, today),
             narration=f"提前归还扶贫再贷款 {one.number}", postings=entries.relending_repaid(paid.fen, dims), maker=actor,
+            event=f"relending/{one.number}",
         ),
     )  # fmt: skip
     _mend_interest(session, one, paid, today, in_effect(session, one.book, one.number, step))
