@@ -23,7 +23,7 @@ from ledger.money import parse_yuan, yuan
 from ledger.queries import DIMENSIONS, entry_numbered, entry_referenced
 from ledger.vouchers import drafting, review
 from ledger.vouchers.queries import content_of, steps, voucher_named, vouchers
-from ledger.vouchers.voucher import Content, Voucher
+from ledger.vouchers.voucher import Attachment, Content, Voucher
 
 app = typer.Typer(help="Write, approve, post, correct and print vouchers (凭证).", no_args_is_help=True)
 
@@ -35,6 +35,7 @@ InBook = Annotated[str, typer.Option("--book", help="A book's code (账套).")]
 Serial = Annotated[str, typer.Argument(help="The serial under which the voucher was drafted (编号).")]
 By = Annotated[str, typer.Option("--by", help="Who does it (经办人).")]
 Reason = Annotated[str, typer.Option("--reason", help="Why (理由).")]
+Sha256 = Annotated[str, typer.Option("--sha256", help="The first characters of an attachment's SHA-256.")]
 Lines = Annotated[list[str] | None, typer.Option(help='A line such as "1004 100.00 bank=HMRCB".')]
 
 
@@ -74,6 +75,12 @@ def attach(
 ) -> None:
     """Hang a file on a draft (添加附件)."""
     _step(book, serial, lambda session, one: drafting.attach(session, one, file.name, file.read_bytes(), by))
+
+
+@app.command()
+def detach(serial: Serial, book: InBook, by: By, sha256: Sha256) -> None:
+    """Take a file off a draft (移除附件)."""
+    _step(book, serial, lambda session, one: drafting.detach(session, one, _attached(one, sha256).sha256, by))
 
 
 @app.command()
@@ -148,16 +155,13 @@ def show(serial: Serial, book: InBook) -> None:
 def attachment(
     serial: Serial,
     book: InBook,
-    sha256: Annotated[str, typer.Option("--sha256", help="The first characters of its SHA-256.")],
+    sha256: Sha256,
     output: Annotated[Path, typer.Option("-o", "--output", help="A file.")],
 ) -> None:
     """Write an attachment to a file, once it proves to be what was attached (附件)."""
     with opened() as system, unit_of_work(system.engine) as session:
         one = voucher_named(session, book_named(session, BookCode(book)), serial)
-        named = [file for file in one.attachments if file.sha256.startswith(sha256)]
-        if len(named) != 1:
-            raise typer.BadParameter(f"{len(named)} attachments bear it (附件)", param_hint="--sha256")
-        output.write_bytes(content_of(session, one.book, named[0].sha256))
+        output.write_bytes(content_of(session, one.book, _attached(one, sha256).sha256))
     say(f"wrote {output}")
 
 
@@ -191,6 +195,18 @@ def _step(book: str, serial: str, take: Callable[[Session, Voucher], Voucher]) -
     _say(made)
     for stored in numbers:
         say(f"  {stored.entry.value_date:%Y-%m} {stored.entry.word}字{stored.number}号：{stored.entry.narration}")
+
+
+def _attached(one: Voucher, sha256: str) -> Attachment:
+    """Return the attachment whose SHA-256 begins so.
+
+    Raises:
+        BadParameter: none does, or several do.
+    """
+    named = [file for file in one.attachments if file.sha256.startswith(sha256)]
+    if len(named) != 1:
+        raise typer.BadParameter(f"{len(named)} attachments bear it (附件)", param_hint="--sha256")
+    return named[0]
 
 
 def _say(one: Voucher) -> None:

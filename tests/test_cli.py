@@ -1,6 +1,7 @@
 """The command line as an operator meets it: one process per command, exit codes, sentences, files; killed and run again."""
 
 import csv
+import hashlib
 import io
 import json
 import os
@@ -409,6 +410,10 @@ def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_
     assert "draft (草稿)" in shop.run("voucher", "draft", "V1", *book, *by, *lines, "--narration", "专户利息", "--sheets", "1")
     (shop.folder / "回单.txt").write_text("银行回单", encoding="utf-8")
     shop.run("voucher", "attach", "V1", *book, *by, "--file", "回单.txt")
+    (shop.folder / "错附.txt").write_text("别家的回单", encoding="utf-8")
+    shop.run("voucher", "attach", "V1", *book, *by, "--file", "错附.txt")
+    wrong = hashlib.sha256("别家的回单".encode()).hexdigest()
+    shop.run("voucher", "detach", "V1", *book, *by, "--sha256", wrong[:8])
     assert "submitted (待审核)" in shop.run("voucher", "submit", "V1", *book, *by)
     assert "甲 参与制单，不能审核" in shop.run("voucher", "approve", "V1", *book, *by, code=1)
     shop.run("voucher", "approve", "V1", *book, "--by", "乙")
@@ -418,7 +423,11 @@ def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_
     shown = shop.run("voucher", "show", "V1", *book)
     for said in ("posted (已记账)", "借 1004 12.34 bank=HMRCB", "附件 回单.txt", "审核 乙"):
         assert said in shown
+    assert "错附" not in shown.partition("移除附件")[0]
     assert "V1" in shop.run("voucher", "list", *book)
+    traced = shop.run("voucher", "trace", *book, "--reference", f"2016-01-记-{number[1]}")
+    for said in ("voucher (凭证) V1", "记账", "乙"):
+        assert said in traced
     printed = shop.run("voucher", "print", *book, "--reference", f"2016-01-记-{number[1]}", "-o", "paper")
     assert "RCF-371621-201601-记" in printed
     bad = shop.run("voucher", "draft", "V2", *book, *by, *lines[:2], "--narration", "x", "--debit", "1004 x", code=2)
