@@ -1,0 +1,308 @@
+-- Accounts that may not fall below zero on any day, for each value of the dimension that the chart demands of them.
+ALTER TABLE ledger.account ADD COLUMN limited boolean NOT NULL DEFAULT false;
+UPDATE ledger.account AS a SET limited = true, needs = m.needs
+  FROM ledger.book AS b, (VALUES
+    ('RCF ISF', '1004', 'bank'), ('PVA', '1004', 'project'), ('RCF', '2015.01', 'bank'), ('ISF', '2015.02', 'bank'),
+    ('ISF', '2015.03', 'bank'), ('PVA', '2017.03', 'project'), ('PVA', '2017.04', 'project'), ('PVA', '2017.05', 'project'),
+    ('PVA', '2017.06', 'project'), ('PVA', '2017.07', 'project'), ('PVA', '2017.09', 'project')
+  ) AS m (kinds, code, needs)
+ WHERE b.id = a.book_id AND a.code = m.code AND b.kind = ANY (string_to_array(m.kinds, ' '));
+
+-- What such an account holds at the end of each day on which it moved; the posting trigger alone writes here.
+CREATE TABLE ledger.running_balance (
+    book_id bigint NOT NULL,
+    account text NOT NULL,
+    whose text NOT NULL,
+    day date NOT NULL,
+    fen bigint NOT NULL,
+    CONSTRAINT pk_running_balance PRIMARY KEY (book_id, account, whose, day),
+    CONSTRAINT fk_running_balance_book_id_account FOREIGN KEY (book_id, account) REFERENCES ledger.account (book_id, code)
+) WITH (fillfactor = 70);
+GRANT SELECT ON ledger.running_balance TO fupin_app;
+
+-- Whose money a line moves: the bank or the project that its account asks for; nobody's in particular is ''.
+CREATE FUNCTION ledger.whose(needs text, bank text, project text) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE AS
+$$ SELECT coalesce(CASE needs WHEN 'bank' THEN bank WHEN 'project' THEN project END, '') $$;
+
+INSERT INTO ledger.running_balance (book_id, account, whose, day, fen)
+SELECT book_id, account, whose, value_date, sum(sum(fen)) OVER (PARTITION BY book_id, account, whose ORDER BY value_date)
+  FROM (SELECT p.book_id, p.account, ledger.whose(c.needs, p.bank, p.project) AS whose, p.value_date,
+               CASE p.side WHEN c.side THEN p.fen ELSE -p.fen END AS fen
+          FROM ledger.posting AS p JOIN ledger.account AS c ON c.book_id = p.book_id AND c.code = p.account WHERE c.limited) AS m
+ GROUP BY book_id, account, whose, value_date;
+
+-- Entries whose postings did not all come in one statement with them: looked at when the transaction ends.
+CREATE TABLE ledger.unfinished_entry (
+    book_id bigint NOT NULL,
+    seq bigint NOT NULL,
+    CONSTRAINT pk_unfinished_entry PRIMARY KEY (book_id, seq)
+);
+
+DROP TRIGGER entry_balances ON ledger.journal_entry;
+DROP FUNCTION ledger.check_entry_balances();
+CREATE FUNCTION ledger.check_unfinished_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    one record;
+BEGIN
+    SELECT e.reference, e.lines, count(*) AS arrived, sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END) AS residue,
+           count(*) FILTER (WHERE p.value_date <> e.value_date) AS strangers
+      INTO one
+      FROM ledger.journal_entry AS e LEFT JOIN ledger.posting AS p USING (book_id, seq)
+     WHERE e.book_id = NEW.book_id AND e.seq = NEW.seq GROUP BY e.reference, e.lines;
+    IF one.arrived <> one.lines OR one.residue IS DISTINCT FROM 0 OR one.strangers > 0 THEN
+        RAISE EXCEPTION 'entry %: % postings of %, debits less credits leave % fen, % with another value date',
+            one.reference, one.arrived, one.lines, one.residue, one.strangers USING ERRCODE = 'FP002';
+    END IF;
+    DELETE FROM ledger.unfinished_entry AS u WHERE u.book_id = NEW.book_id AND u.seq = NEW.seq;
+    RETURN NULL;
+END $$;
+CREATE CONSTRAINT TRIGGER entry_balances AFTER INSERT ON ledger.unfinished_entry
+    DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.check_unfinished_entry();
+
+-- Entries, once per statement: their months are open; people's were approved; they balance, or are looked at again at the end.
+DROP TRIGGER open_month ON ledger.journal_entry;
+DROP TRIGGER approved ON ledger.journal_entry;
+DROP FUNCTION ledger.refuse_closed_month();
+DROP FUNCTION ledger.refuse_unapproved_voucher();
+CREATE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+DECLARE
+    closed record;
+    unapproved text;
+BEGIN
+    SELECT b.code, p.month INTO closed
+      FROM (SELECT DISTINCT book_id, month FROM arrived) AS a
+      JOIN ledger.period AS p USING (book_id, month) JOIN ledger.book AS b ON b.id = a.book_id LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '%|%', closed.code, closed.month USING ERRCODE = 'FP003';
+    END IF;
+
+    SELECT a.event INTO unapproved FROM arrived AS a
+     WHERE a.kind = 'ledger.voucher' AND NOT EXISTS (
+        SELECT FROM (
+            SELECT s.kind, s.actor FROM ledger.voucher_step AS s
+             WHERE s.book_id = a.book_id AND 'voucher/' || s.serial = a.event ORDER BY s.seq DESC LIMIT 1
+        ) AS last WHERE last.kind = 'approved' AND last.actor = a.checker
+     ) LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '% is not approved (未经审核)', unapproved USING ERRCODE = 'FP005';
+    END IF;
+
+    INSERT INTO ledger.unfinished_entry (book_id, seq)
+    SELECT a.book_id, a.seq FROM arrived AS a
+     WHERE NOT (
+        SELECT count(*) = a.lines AND sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END) = 0
+               AND bool_and(p.value_date = a.value_date)
+          FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq = a.seq
+     ) IS TRUE;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lawful AFTER INSERT ON ledger.journal_entry
+    REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_entries();
+
+-- Postings, once per statement: none is added to an entry that is complete, and what is limited stays at zero or above.
+DROP TRIGGER complete_when_posted ON ledger.posting;
+DROP FUNCTION ledger.refuse_late_postings();
+CREATE FUNCTION ledger.check_postings() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+#variable_conflict use_column
+DECLARE
+    late boolean;
+    limited boolean;
+    short record;
+BEGIN
+    SELECT bool_or(a.line NOT BETWEEN 1 AND e.lines), bool_or(c.limited) INTO late, limited
+      FROM arrived AS a JOIN ledger.journal_entry AS e USING (book_id, seq)
+      JOIN ledger.account AS c ON c.book_id = a.book_id AND c.code = a.account;
+    IF late THEN
+        RAISE EXCEPTION 'an entry is complete when posted; no posting may be added to it' USING ERRCODE = 'FP001';
+    END IF;
+    IF limited IS NOT TRUE THEN
+        RETURN NULL;
+    END IF;
+
+    -- Who inserts without the book's lock gets it here: what follows reads the balances as they are under it.
+    PERFORM FROM ledger.book AS b WHERE b.id IN (SELECT book_id FROM arrived) ORDER BY b.id FOR NO KEY UPDATE;
+    WITH moved AS (
+        SELECT a.book_id, a.account, ledger.whose(c.needs, a.bank, a.project) AS whose, a.value_date AS day,
+               sum(CASE a.side WHEN c.side THEN a.fen ELSE -a.fen END) AS fen
+          FROM arrived AS a JOIN ledger.account AS c ON c.book_id = a.book_id AND c.code = a.account WHERE c.limited
+         GROUP BY 1, 2, 3, 4
+    ), shifted AS (
+        SELECT m.*, sum(fen) OVER w AS by_fen, lead(day, 1, 'infinity') OVER w AS until
+          FROM moved AS m WINDOW w AS (PARTITION BY book_id, account, whose ORDER BY day)
+    ), on_day AS (
+        INSERT INTO ledger.running_balance AS r (book_id, account, whose, day, fen)
+        SELECT s.book_id, s.account, s.whose, s.day, s.by_fen + coalesce((
+                   SELECT b.fen FROM ledger.running_balance AS b
+                    WHERE b.book_id = s.book_id AND b.account = s.account AND b.whose = s.whose AND b.day <= s.day
+                    ORDER BY b.day DESC LIMIT 1), 0)
+          FROM shifted AS s
+        ON CONFLICT (book_id, account, whose, day) DO UPDATE SET fen = excluded.fen
+        RETURNING r.book_id, r.account, r.whose, r.day, r.fen
+    ), later AS (
+        UPDATE ledger.running_balance AS r SET fen = r.fen + s.by_fen
+          FROM shifted AS s
+         WHERE r.book_id = s.book_id AND r.account = s.account AND r.whose = s.whose
+           AND r.day > s.day AND r.day < s.until AND s.by_fen <> 0
+        RETURNING r.book_id, r.account, r.whose, r.day, r.fen, s.by_fen
+    )
+    SELECT b.code, l.account, l.whose, l.day, l.fen - l.by_fen AS available, -l.by_fen AS asked INTO short
+      FROM (SELECT o.book_id, o.account, o.whose, o.day, o.fen, s.by_fen
+              FROM on_day AS o JOIN shifted AS s USING (book_id, account, whose, day)
+            UNION ALL SELECT * FROM later) AS l
+      JOIN ledger.book AS b ON b.id = l.book_id
+     WHERE l.fen < 0 AND l.by_fen < 0
+     ORDER BY b.code, l.account, l.whose, l.day LIMIT 1;
+    IF FOUND THEN
+        RAISE EXCEPTION '%|%|%|%|%|%', short.code, short.account, short.whose, short.day, short.available, short.asked
+            USING ERRCODE = 'FP008';
+    END IF;
+    RETURN NULL;
+END $$;
+CREATE TRIGGER lawful AFTER INSERT ON ledger.posting
+    REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_postings();
+
+-- Posts a batch, all laws on. Entries whose reference is already posted with the same body are left as they are; `fresh` tells
+-- which were new; where a book is unknown, nothing is written and nothing returned. Few entries go one by one through plans made once; many go by sets, planned for their number.
+DROP FUNCTION ledger.post_many(bigint[], text[], text[], date[], text[], text[], text[], bigint[], text[], text[], bytea[],
+                               integer[], text[], text[], bigint[], text[], text[], text[], text[], text[], bigint[], text[]);
+CREATE FUNCTION ledger.post_many(
+    p_book text[], p_reference text[], p_kind text[], p_value_date date[], p_word text[], p_narration text[],
+    p_event text[], p_reverses bigint[], p_maker text[], p_checker text[], p_sha256 text[], p_lines smallint[],
+    q_entry integer[], q_line smallint[], q_account text[], q_side text[], q_fen bigint[], q_county text[], q_bank text[],
+    q_product text[], q_payer text[], q_kind text[], q_loan_id bigint[], q_project text[]
+) RETURNS TABLE (entry_seq bigint, entry_number integer, fresh boolean)
+LANGUAGE plpgsql AS $$
+#variable_conflict use_column
+DECLARE
+    v_month date;
+    v_book bigint;
+    v_next bigint;
+    v_sha256 bytea;
+    v_first integer := 1;
+    v_end integer;
+BEGIN
+    IF cardinality(p_book) > 20 THEN
+        RETURN QUERY SELECT * FROM ledger.post_sets(
+            p_book, p_reference, p_kind, p_value_date, p_word, p_narration, p_event, p_reverses, p_maker, p_checker, p_sha256,
+            p_lines, q_entry, q_line, q_account, q_side, q_fen, q_county, q_bank, q_product, q_payer, q_kind, q_loan_id,
+            q_project);
+        RETURN;
+    END IF;
+    IF cardinality(p_book) > 1 THEN
+        PERFORM FROM ledger.book AS b WHERE b.code = ANY (p_book) ORDER BY b.id FOR NO KEY UPDATE;
+        IF EXISTS (SELECT FROM unnest(p_book) AS u (code) WHERE u.code NOT IN (SELECT b.code FROM ledger.book AS b)) THEN
+            RETURN;
+        END IF;
+    END IF;
+    FOR i IN 1 .. cardinality(p_book) LOOP
+        v_end := v_first + p_lines[i] - 1;
+        SELECT b.id, b.last_seq + 1 INTO v_book, v_next FROM ledger.book AS b WHERE b.code = p_book[i] FOR NO KEY UPDATE;
+        IF NOT FOUND THEN
+            RETURN;
+        END IF;
+        SELECT e.seq, e.number, e.body_sha256 INTO entry_seq, entry_number, v_sha256
+          FROM ledger.journal_entry AS e WHERE e.book_id = v_book AND e.reference = p_reference[i];
+        fresh := NOT FOUND;
+        IF NOT fresh AND v_sha256 <> decode(p_sha256[i], 'hex') THEN
+            RAISE EXCEPTION '%', p_reference[i] USING ERRCODE = 'FP004';
+        END IF;
+        IF fresh THEN
+            entry_seq := v_next;
+            v_month := date_trunc('month', p_value_date[i]::timestamp)::date;
+            UPDATE ledger.book AS b SET last_seq = v_next WHERE b.id = v_book;
+            INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number) VALUES (v_book, v_month, p_word[i], 1)
+                ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + 1
+                RETURNING s.last_number INTO entry_number;
+            WITH entry AS (
+                INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration,
+                                                  event, reverses_seq, maker, checker, body_sha256, lines)
+                VALUES (v_book, v_next, p_reference[i], p_kind[i], p_value_date[i], v_month, p_word[i], entry_number,
+                        p_narration[i], p_event[i], p_reverses[i], p_maker[i], p_checker[i], decode(p_sha256[i], 'hex'),
+                        p_lines[i])
+            )
+            INSERT INTO ledger.posting (book_id, seq, line, account, side, fen, value_date, county, bank, product, payer, kind,
+                                        loan_id, project)
+            SELECT v_book, v_next, q_line[n], q_account[n], q_side[n], q_fen[n], p_value_date[i], q_county[n], q_bank[n],
+                   q_product[n], q_payer[n], q_kind[n], q_loan_id[n], q_project[n]
+              FROM generate_series(v_first, v_end) AS n;
+        END IF;
+        v_first := v_end + 1;
+        RETURN NEXT;
+    END LOOP;
+END $$;
+
+CREATE FUNCTION ledger.post_sets(
+    p_book text[], p_reference text[], p_kind text[], p_value_date date[], p_word text[], p_narration text[],
+    p_event text[], p_reverses bigint[], p_maker text[], p_checker text[], p_sha256 text[], p_lines smallint[],
+    q_entry integer[], q_line smallint[], q_account text[], q_side text[], q_fen bigint[], q_county text[], q_bank text[],
+    q_product text[], q_payer text[], q_kind text[], q_loan_id bigint[], q_project text[]
+) RETURNS TABLE (entry_seq bigint, entry_number integer, fresh boolean)
+LANGUAGE plpgsql SET plan_cache_mode = force_custom_plan AS $$
+#variable_conflict use_column
+DECLARE
+    v_refused text;
+    v_old bigint[];
+    v_seq bigint[];
+    v_number integer[];
+BEGIN
+    PERFORM FROM ledger.book AS b WHERE b.code = ANY (p_book) ORDER BY b.id FOR NO KEY UPDATE;
+    IF EXISTS (SELECT FROM unnest(p_book) AS u (code) WHERE u.code NOT IN (SELECT b.code FROM ledger.book AS b)) THEN
+        RETURN;
+    END IF;
+
+    SELECT min(u.reference) FILTER (WHERE e.body_sha256 <> decode(u.sha256, 'hex')), array_agg(u.ord), array_agg(e.seq),
+           array_agg(e.number)
+      INTO v_refused, v_old, v_seq, v_number
+      FROM unnest(p_book, p_reference, p_sha256) WITH ORDINALITY AS u (code, reference, sha256, ord)
+      JOIN ledger.book AS b USING (code) JOIN ledger.journal_entry AS e ON e.book_id = b.id AND e.reference = u.reference;
+    IF v_refused IS NOT NULL THEN
+        RAISE EXCEPTION '%', v_refused USING ERRCODE = 'FP004';
+    END IF;
+
+    RETURN QUERY
+    WITH new AS MATERIALIZED (
+        SELECT u.*, b.id AS book_id, date_trunc('month', u.value_date::timestamp)::date AS month
+          FROM unnest(p_book, p_reference, p_kind, p_value_date, p_word, p_narration, p_event, p_reverses, p_maker, p_checker,
+                      p_sha256, p_lines) WITH ORDINALITY
+               AS u (code, reference, kind, value_date, word, narration, event, reverses, maker, checker, sha256, lines, ord)
+          JOIN ledger.book AS b USING (code)
+         WHERE v_old IS NULL OR NOT EXISTS (SELECT FROM unnest(v_old) AS o (ord) WHERE o.ord = u.ord)
+    ), series AS (
+        INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
+        SELECT book_id, month, word, count(*)::integer FROM new GROUP BY book_id, month, word ORDER BY book_id, month, word
+        ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + excluded.last_number
+        RETURNING s.book_id, s.month, s.word, s.last_number
+    ), books AS (
+        UPDATE ledger.book AS b SET last_seq = b.last_seq + n.fresh
+          FROM (SELECT book_id, count(*) AS fresh FROM new GROUP BY book_id) AS n
+         WHERE b.id = n.book_id
+        RETURNING b.id AS book_id, b.last_seq
+    ), numbered AS MATERIALIZED (
+        SELECT n.*,
+               b.last_seq - count(*) OVER (PARTITION BY n.book_id)
+                   + row_number() OVER (PARTITION BY n.book_id ORDER BY n.ord) AS seq,
+               (s.last_number - count(*) OVER (PARTITION BY n.book_id, n.month, n.word)
+                   + row_number() OVER (PARTITION BY n.book_id, n.month, n.word ORDER BY n.ord))::integer AS number
+          FROM new AS n JOIN books AS b USING (book_id) JOIN series AS s USING (book_id, month, word)
+    ), entries AS (
+        INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration,
+                                          event, reverses_seq, maker, checker, body_sha256, lines)
+        SELECT n.book_id, n.seq, n.reference, n.kind, n.value_date, n.month, n.word, n.number, n.narration, n.event,
+               n.reverses, n.maker, n.checker, decode(n.sha256, 'hex'), n.lines
+          FROM numbered AS n ORDER BY n.book_id, n.seq
+    ), lines AS (
+        INSERT INTO ledger.posting (book_id, seq, line, account, side, fen, value_date, county, bank, product, payer,
+                                    kind, loan_id, project)
+        SELECT n.book_id, n.seq, q.line, q.account, q.side, q.fen, n.value_date, q.county, q.bank, q.product, q.payer,
+               q.kind, q.loan_id, q.project
+          FROM unnest(q_entry, q_line, q_account, q_side, q_fen, q_county, q_bank, q_product, q_payer, q_kind, q_loan_id,
+                      q_project)
+               AS q (entry, line, account, side, fen, county, bank, product, payer, kind, loan_id, project)
+          JOIN numbered AS n ON n.ord = q.entry
+    )
+    SELECT o.seq, o.number, o.fresh
+      FROM (SELECT ord, seq, number, true AS fresh FROM numbered
+            UNION ALL
+            SELECT r.ord, r.seq, r.number, false FROM unnest(v_old, v_seq, v_number) AS r (ord, seq, number)) AS o
+     ORDER BY o.ord;
+END $$;
