@@ -23,7 +23,8 @@ class Check:
 
 _RUNNING = (
     "SELECT book_id, account, whose, value_date AS day, "
-    "sum(sum(fen)) OVER (PARTITION BY book_id, account, whose ORDER BY value_date) AS fen FROM (SELECT p.book_id, p.account, ledger.whose(a.needs, p.bank, p.project) AS whose, p.value_date, "
+    "sum(sum(fen)) OVER (PARTITION BY book_id, account, whose ORDER BY value_date) AS fen "
+    "FROM (SELECT p.book_id, p.account, ledger.whose(a.needs, p.bank, p.project) AS whose, p.value_date, "
     "CASE p.side WHEN a.side THEN p.fen ELSE -p.fen END AS fen FROM ledger.posting p JOIN ledger.account a "
     "ON a.book_id = p.book_id AND a.code = p.account WHERE a.limited) AS moved GROUP BY book_id, account, whose, value_date"
 )
