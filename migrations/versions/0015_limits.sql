@@ -40,7 +40,8 @@ CREATE TABLE ledger.unfinished_entry (
 
 DROP TRIGGER entry_balances ON ledger.journal_entry;
 DROP FUNCTION ledger.check_entry_balances();
-CREATE FUNCTION ledger.check_unfinished_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
+CREATE FUNCTION ledger.check_unfinished_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog AS $$
 DECLARE
     one record;
 BEGIN
@@ -168,7 +169,9 @@ CREATE TRIGGER lawful AFTER INSERT ON ledger.posting
     REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_postings();
 
 -- Posts a batch, all laws on. Entries whose reference is already posted with the same body are left as they are; `fresh` tells
--- which were new; where a book is unknown, nothing is written and nothing returned. Few entries go one by one, many by sets.
+-- which were new; where a book is unknown, nothing is written and nothing returned. Few entries are numbered one by one, many by
+-- sets; all of a batch is written by one statement. What an entry or a line needs of another set it takes from arrays by its
+-- place, never by a join: a plan made for ten rows is then as good for ten thousand, and none is made for the arrays of one call.
 DROP FUNCTION ledger.post_many(bigint[], text[], text[], date[], text[], text[], text[], bigint[], text[], text[], bytea[],
                                integer[], text[], text[], bigint[], text[], text[], text[], text[], text[], bigint[], text[]);
 CREATE FUNCTION ledger.post_many(
@@ -177,126 +180,89 @@ CREATE FUNCTION ledger.post_many(
     q_entry integer[], q_line smallint[], q_account text[], q_side text[], q_fen bigint[], q_county text[], q_bank text[],
     q_product text[], q_payer text[], q_kind text[], q_loan_id bigint[], q_project text[]
 ) RETURNS TABLE (entry_seq bigint, entry_number integer, fresh boolean)
-LANGUAGE plpgsql SET enable_seqscan = off AS $$
+LANGUAGE plpgsql SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    v_month date;
-    v_book bigint;
-    v_next bigint;
-    v_sha256 bytea;
-    v_first integer := 1;
-    v_end integer;
+    v_refused text;
+    v_book bigint[] := '{}';
+    v_old bigint[] := '{}';
+    v_seq bigint[];
+    v_number integer[] := '{}';
+    home record;
+    one record;
 BEGIN
-    IF cardinality(p_book) > 20 THEN
-        RETURN QUERY SELECT * FROM ledger.post_sets(
-            p_book, p_reference, p_kind, p_value_date, p_word, p_narration, p_event, p_reverses, p_maker, p_checker, p_sha256,
-            p_lines, q_entry, q_line, q_account, q_side, q_fen, q_county, q_bank, q_product, q_payer, q_kind, q_loan_id,
-            q_project);
-        RETURN;
-    END IF;
     IF cardinality(p_book) > 1 THEN
         PERFORM FROM ledger.book AS b WHERE b.code = ANY (p_book) ORDER BY b.id FOR NO KEY UPDATE;
         IF EXISTS (SELECT FROM unnest(p_book) AS u (code) WHERE u.code NOT IN (SELECT b.code FROM ledger.book AS b)) THEN
             RETURN;
         END IF;
     END IF;
-    FOR i IN 1 .. cardinality(p_book) LOOP
-        v_end := v_first + p_lines[i] - 1;
-        SELECT b.id, b.last_seq + 1 INTO v_book, v_next FROM ledger.book AS b WHERE b.code = p_book[i] FOR NO KEY UPDATE;
-        IF NOT FOUND THEN
-            RETURN;
-        END IF;
-        SELECT e.seq, e.number, e.body_sha256 INTO entry_seq, entry_number, v_sha256
-          FROM (SELECT * FROM ledger.journal_entry AS o WHERE o.book_id = v_book AND o.reference >= p_reference[i]
-                 ORDER BY o.reference LIMIT 1) AS e
-         WHERE e.reference = p_reference[i];
-        fresh := NOT FOUND;
-        IF NOT fresh AND v_sha256 <> decode(p_sha256[i], 'hex') THEN
-            RAISE EXCEPTION '%', p_reference[i] USING ERRCODE = 'FP004';
-        END IF;
-        IF fresh THEN
-            entry_seq := v_next;
-            v_month := date_trunc('month', p_value_date[i]::timestamp)::date;
-            UPDATE ledger.book AS b SET last_seq = v_next WHERE b.id = v_book;
-            INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number) VALUES (v_book, v_month, p_word[i], 1)
+
+    IF cardinality(p_book) <= 20 THEN
+        FOR i IN 1 .. cardinality(p_book) LOOP
+            SELECT b.id AS book_id, b.last_seq + 1 AS seq INTO home FROM ledger.book AS b
+             WHERE b.code = p_book[i] FOR NO KEY UPDATE;
+            IF NOT FOUND THEN
+                RETURN;
+            END IF;
+            SELECT e.seq, e.number, e.body_sha256 INTO one
+              FROM (SELECT * FROM ledger.journal_entry AS o WHERE o.book_id = home.book_id AND o.reference >= p_reference[i]
+                     ORDER BY o.reference LIMIT 1) AS e
+             WHERE e.reference = p_reference[i];
+            IF one.body_sha256 <> decode(p_sha256[i], 'hex') THEN
+                RAISE EXCEPTION '%', p_reference[i] USING ERRCODE = 'FP004';
+            END IF;
+            v_book[i] := home.book_id;
+            v_old[i] := one.seq;
+            v_seq[i] := coalesce(one.seq, home.seq);
+            IF one.seq IS NULL THEN
+                UPDATE ledger.book AS b SET last_seq = home.seq WHERE b.id = home.book_id;
+                INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
+                VALUES (home.book_id, date_trunc('month', p_value_date[i]::timestamp)::date, p_word[i], 1)
                 ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + 1
-                RETURNING s.last_number INTO entry_number;
-            WITH entry AS (
-                INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration,
-                                                  event, reverses_seq, maker, checker, body_sha256, lines)
-                VALUES (v_book, v_next, p_reference[i], p_kind[i], p_value_date[i], v_month, p_word[i], entry_number,
-                        p_narration[i], p_event[i], p_reverses[i], p_maker[i], p_checker[i], decode(p_sha256[i], 'hex'),
-                        p_lines[i])
-            )
-            INSERT INTO ledger.posting (book_id, seq, line, account, side, fen, value_date, county, bank, product, payer, kind,
-                                        loan_id, project)
-            SELECT v_book, v_next, q_line[n], q_account[n], q_side[n], q_fen[n], p_value_date[i], q_county[n], q_bank[n],
-                   q_product[n], q_payer[n], q_kind[n], q_loan_id[n], q_project[n]
-              FROM generate_series(v_first, v_end) AS n;
+                RETURNING home.seq AS seq, s.last_number AS number INTO one;
+            END IF;
+            v_number[i] := one.number;
+        END LOOP;
+    ELSE
+        SELECT min(u.reference) FILTER (WHERE e.body_sha256 <> decode(u.sha256, 'hex')), array_agg(b.id ORDER BY u.ord),
+               array_agg(e.seq ORDER BY u.ord), array_agg(e.number ORDER BY u.ord)
+          INTO v_refused, v_book, v_old, v_number
+          FROM unnest(p_book, p_reference, p_sha256) WITH ORDINALITY AS u (code, reference, sha256, ord)
+          JOIN ledger.book AS b USING (code)
+          LEFT JOIN LATERAL (
+            SELECT * FROM ledger.journal_entry AS e WHERE e.book_id = b.id AND e.reference >= u.reference
+             ORDER BY e.reference LIMIT 1
+          ) AS e ON e.reference = u.reference;
+        IF v_refused IS NOT NULL THEN
+            RAISE EXCEPTION '%', v_refused USING ERRCODE = 'FP004';
         END IF;
-        v_first := v_end + 1;
-        RETURN NEXT;
-    END LOOP;
-END $$;
 
-CREATE FUNCTION ledger.post_sets(
-    p_book text[], p_reference text[], p_kind text[], p_value_date date[], p_word text[], p_narration text[],
-    p_event text[], p_reverses bigint[], p_maker text[], p_checker text[], p_sha256 text[], p_lines smallint[],
-    q_entry integer[], q_line smallint[], q_account text[], q_side text[], q_fen bigint[], q_county text[], q_bank text[],
-    q_product text[], q_payer text[], q_kind text[], q_loan_id bigint[], q_project text[]
-) RETURNS TABLE (entry_seq bigint, entry_number integer, fresh boolean)
-LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
-#variable_conflict use_column
-DECLARE
-    v_refused text;
-    v_book bigint[];
-    v_old bigint[];
-    v_seq bigint[];
-    v_number integer[];
-    one record;
-BEGIN
-    PERFORM FROM ledger.book AS b WHERE b.code = ANY (p_book) ORDER BY b.id FOR NO KEY UPDATE;
-    IF EXISTS (SELECT FROM unnest(p_book) AS u (code) WHERE u.code NOT IN (SELECT b.code FROM ledger.book AS b)) THEN
-        RETURN;
+        v_seq := v_old;
+        FOR one IN
+            WITH new AS MATERIALIZED (
+                SELECT v_book[u.ord] AS book_id, date_trunc('month', u.value_date::timestamp)::date AS month, u.word, u.ord
+                  FROM unnest(p_value_date, p_word) WITH ORDINALITY AS u (value_date, word, ord) WHERE v_old[u.ord] IS NULL
+            ), series AS (
+                INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
+                SELECT book_id, month, word, count(*)::integer FROM new
+                 GROUP BY book_id, month, word ORDER BY book_id, month, word
+                ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + excluded.last_number
+                RETURNING s.book_id, s.month, s.word, s.last_number
+            ), books AS (
+                UPDATE ledger.book AS b SET last_seq = b.last_seq + n.fresh
+                  FROM (SELECT book_id, count(*) AS fresh FROM new GROUP BY book_id) AS n
+                 WHERE b.id = n.book_id
+                RETURNING b.id AS book_id, b.last_seq
+            )
+            SELECT n.ord, b.last_seq + 1 - row_number() OVER (PARTITION BY n.book_id ORDER BY n.ord DESC) AS seq,
+                   s.last_number + 1 - row_number() OVER (PARTITION BY n.book_id, n.month, n.word ORDER BY n.ord DESC) AS number
+              FROM new AS n JOIN books AS b USING (book_id) JOIN series AS s USING (book_id, month, word)
+        LOOP
+            v_seq[one.ord] := one.seq;
+            v_number[one.ord] := one.number;
+        END LOOP;
     END IF;
-
-    -- What an entry or a line needs of another set it takes from arrays by its place, never by a join: a plan made for ten rows
-    -- is then as good for ten thousand, and none is made for the arrays of one call.
-    SELECT min(u.reference) FILTER (WHERE e.body_sha256 <> decode(u.sha256, 'hex')), array_agg(b.id ORDER BY u.ord),
-           array_agg(e.seq ORDER BY u.ord), array_agg(e.number ORDER BY u.ord)
-      INTO v_refused, v_book, v_old, v_number
-      FROM unnest(p_book, p_reference, p_sha256) WITH ORDINALITY AS u (code, reference, sha256, ord)
-      JOIN ledger.book AS b USING (code)
-      LEFT JOIN LATERAL (
-        SELECT * FROM ledger.journal_entry AS e WHERE e.book_id = b.id AND e.reference >= u.reference ORDER BY e.reference LIMIT 1
-      ) AS e ON e.reference = u.reference;
-    IF v_refused IS NOT NULL THEN
-        RAISE EXCEPTION '%', v_refused USING ERRCODE = 'FP004';
-    END IF;
-
-    v_seq := v_old;
-    FOR one IN
-        WITH new AS MATERIALIZED (
-            SELECT v_book[u.ord] AS book_id, date_trunc('month', u.value_date::timestamp)::date AS month, u.word, u.ord
-              FROM unnest(p_value_date, p_word) WITH ORDINALITY AS u (value_date, word, ord) WHERE v_old[u.ord] IS NULL
-        ), series AS (
-            INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
-            SELECT book_id, month, word, count(*)::integer FROM new GROUP BY book_id, month, word ORDER BY book_id, month, word
-            ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + excluded.last_number
-            RETURNING s.book_id, s.month, s.word, s.last_number
-        ), books AS (
-            UPDATE ledger.book AS b SET last_seq = b.last_seq + n.fresh
-              FROM (SELECT book_id, count(*) AS fresh FROM new GROUP BY book_id) AS n
-             WHERE b.id = n.book_id
-            RETURNING b.id AS book_id, b.last_seq
-        )
-        SELECT n.ord, b.last_seq + 1 - row_number() OVER (PARTITION BY n.book_id ORDER BY n.ord DESC) AS seq,
-               s.last_number + 1 - row_number() OVER (PARTITION BY n.book_id, n.month, n.word ORDER BY n.ord DESC) AS number
-          FROM new AS n JOIN books AS b USING (book_id) JOIN series AS s USING (book_id, month, word)
-    LOOP
-        v_seq[one.ord] := one.seq;
-        v_number[one.ord] := one.number;
-    END LOOP;
 
     WITH entries AS (
         INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration,
