@@ -52,10 +52,9 @@ class Size:
 
     singles: int
     batches: int
-    rounds: int
 
 
-FULL, QUICK = Size(singles=6_000, batches=20, rounds=3), Size(singles=1_500, batches=3, rounds=1)
+FULL, QUICK = Size(singles=6_000, batches=20), Size(singles=1_500, batches=5)
 
 
 def main() -> int:

@@ -38,6 +38,8 @@ CREATE TABLE ledger.unfinished_entry (
     CONSTRAINT pk_unfinished_entry PRIMARY KEY (book_id, seq)
 );
 
+GRANT SELECT ON ledger.unfinished_entry TO fupin_app;
+
 DROP TRIGGER entry_balances ON ledger.journal_entry;
 DROP FUNCTION ledger.check_entry_balances();
 CREATE FUNCTION ledger.check_unfinished_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
