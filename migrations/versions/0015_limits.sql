@@ -63,16 +63,16 @@ CREATE CONSTRAINT TRIGGER entry_balances AFTER INSERT ON ledger.unfinished_entry
     DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION ledger.check_unfinished_entry();
 
 -- Plans of these functions live as long as a connection. Made while the tables are small they would read them whole for ever
--- after; so they are made to look up by key, whatever the tables hold. (A reference is asked for as the first not below it: in
--- that order only its own key has it, while "equal to it" may be looked for along another key of the book.)
+-- after; so they look up by key row by row, and post_many, in whose call they are made, has them read no table whole. What is
+-- looked up is asked for as the first not below it: that order only its own key has, while "equal to it" may be sought along
+-- another key of the book.
 
 -- Entries, once per statement: their months are open; people's were approved; they balance, or are looked at again at the end.
 DROP TRIGGER open_month ON ledger.journal_entry;
 DROP TRIGGER approved ON ledger.journal_entry;
 DROP FUNCTION ledger.refuse_closed_month();
 DROP FUNCTION ledger.refuse_unapproved_voucher();
-CREATE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
     closed record;
     unapproved text;
@@ -100,7 +100,9 @@ BEGIN
      WHERE NOT (
         SELECT count(*) = a.lines AND sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END) = 0
                AND bool_and(p.value_date = a.value_date)
-          FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq = a.seq
+          FROM (SELECT * FROM ledger.posting AS l WHERE l.book_id = a.book_id AND l.seq >= a.seq
+                 ORDER BY l.seq, l.line LIMIT a.lines) AS p
+         WHERE p.seq = a.seq
      ) IS TRUE;
     RETURN NULL;
 END $$;
@@ -110,17 +112,18 @@ CREATE TRIGGER lawful AFTER INSERT ON ledger.journal_entry
 -- Postings, once per statement: none is added to an entry that is complete, and what is limited stays at zero or above.
 DROP TRIGGER complete_when_posted ON ledger.posting;
 DROP FUNCTION ledger.refuse_late_postings();
-CREATE FUNCTION ledger.check_postings() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog
-SET enable_seqscan = off SET enable_hashjoin = off SET enable_mergejoin = off AS $$
+CREATE FUNCTION ledger.check_postings() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 #variable_conflict use_column
 DECLARE
     late boolean;
     limited boolean;
     short record;
 BEGIN
-    SELECT bool_or(a.line NOT BETWEEN 1 AND e.lines), bool_or(c.limited) INTO late, limited
-      FROM arrived AS a JOIN ledger.journal_entry AS e USING (book_id, seq)
-      JOIN ledger.account AS c ON c.book_id = a.book_id AND c.code = a.account;
+    SELECT bool_or(a.line NOT BETWEEN 1 AND (
+               SELECT e.lines FROM ledger.journal_entry AS e WHERE e.book_id = a.book_id AND e.seq >= a.seq
+                ORDER BY e.seq LIMIT 1)),
+           bool_or((SELECT c.limited FROM ledger.account AS c WHERE c.book_id = a.book_id AND c.code = a.account))
+      INTO late, limited FROM arrived AS a;
     IF late THEN
         RAISE EXCEPTION 'an entry is complete when posted; no posting may be added to it' USING ERRCODE = 'FP001';
     END IF;
