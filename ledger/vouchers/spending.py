@@ -6,7 +6,7 @@ from ledger.books import BookKind, hold_books
 from ledger.journal import Posting, Side, in_red
 from ledger.limits import CASH, available, promised
 from ledger.money import yuan
-from ledger.vouchers.soundness import original_of
+from ledger.vouchers.soundness import original_of, red_date
 from ledger.vouchers.voucher import Voucher
 
 
@@ -31,7 +31,8 @@ class PromisedStays:
 def spent(session: Session, voucher: Voucher) -> dict[str, int]:
     """Return how much of the cash at each bank a voucher takes, in fen; less than zero: it brings some."""
     lines: list[Posting] = list(voucher.content.postings)
-    if original := original_of(session, voucher):
+    original = original_of(session, voucher)
+    if original and red_date(session, voucher, original):  # of an earlier year nothing goes back in red
         lines += in_red(original.entry.postings)
     taken: dict[str, int] = {}
     for line in lines:
