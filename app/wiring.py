@@ -42,6 +42,7 @@ from ledger.server import embedded
 from ledger.ties import Check
 from ledger.vouchers.queries import VouchersPosted
 from ledger.vouchers.soundness import VoucherCheck
+from ledger.vouchers.spending import PromisedStays
 from ledger.vouchers.tables import voucher_step
 from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
@@ -118,7 +119,7 @@ def disbursement_checks() -> tuple[DisbursementCheck, ...]:
 
 def voucher_checks() -> tuple[VoucherCheck, ...]:
     """Return who is asked before a voucher is posted."""
-    return (PoolSpending(),)
+    return PromisedStays(), PoolSpending()
 
 
 def period_checks() -> tuple[PeriodCheck, ...]:

@@ -4,14 +4,12 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from guarantees import entries
 from guarantees.errors import CapacityExceeded, NoPool
 from guarantees.pool import COVERED_PRODUCTS
 from guarantees.queries import available_fen, covered, lock, pools
 from ledger.books import BookKind
-from ledger.journal import Posting, Side, in_red
 from ledger.money import yuan
-from ledger.vouchers.soundness import original_of
+from ledger.vouchers.spending import spent
 from ledger.vouchers.voucher import Voucher
 from loans.applications.application import Application
 
@@ -51,28 +49,15 @@ class PoolSpending:
 
     def objections(self, session: Session, voucher: Voucher) -> list[str]:
         """Return which bank's pool a voucher would leave with too little; the pools are held."""
-        spent = _spent(session, voucher) if voucher.book.kind is BookKind.COMPENSATION else {}
-        mine = [one for one in pools(session).values() if one.book.id == voucher.book.id and spent.get(one.bank, 0) > 0]
+        taken = spent(session, voucher) if voucher.book.kind is BookKind.COMPENSATION else {}
+        mine = [one for one in pools(session).values() if one.book.id == voucher.book.id and taken.get(one.bank, 0) > 0]
         if not mine:
             return []
         lock(session, mine)
         load, found = covered(session), []
         for one in mine:
-            left = available_fen(session, one) - spent[one.bank]
+            left = available_fen(session, one) - taken[one.bank]
             principal, _ = load.get((one.book.county, one.bank), (0, 0))
             if left < 0 or principal > one.cap_fen(left):
                 found.append(f"{one.bank} 的风险补偿金支出后可用 {yuan(left)} 元，不足以覆盖贷款余额 {yuan(principal)} 元")
         return found
-
-
-def _spent(session: Session, voucher: Voucher) -> dict[str, int]:
-    """Return how much cash of each bank's pool a voucher takes, in fen."""
-    lines: list[Posting] = list(voucher.content.postings)
-    if original := original_of(session, voucher):
-        lines += in_red(original.entry.postings)
-    spent: dict[str, int] = {}
-    for line in lines:
-        if line.account == entries.CASH:
-            bank = line.dimensions.bank or ""
-            spent[bank] = spent.get(bank, 0) + (line.fen if line.side is Side.CREDIT else -line.fen)
-    return spent

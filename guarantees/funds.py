@@ -12,6 +12,7 @@ from guarantees.queries import available_fen, covered, lock, pool_at, pools
 from ledger.books import Book, BookKind, find_book, loan_book_code
 from ledger.business_day import business_date, business_date_from
 from ledger.journal import Dimensions, JournalEntry
+from ledger.limits import available
 from ledger.periods import posting_date
 from ledger.posting import post_many
 from ledger.queries import free_reference, turnovers
@@ -60,15 +61,16 @@ def withdraw(session: Session, book: Book, references: Sequence[tuple[str, date]
     Raises:
         ReceiptRefused: the fund would be left with less than it owes or less than its loans need.
         AlreadyReversed: one was reversed before.
+        Overdrawn: its money was spent.
     """
     today = business_date(session)
     mine = [one for one in pools(session).values() if one.book.id == book.id]
     lock(session, mine)
     for reference, day in references:
         reverse(session, book.code, reference, posting_date(session, book.id, day, today), actor, reason)
-    for (_, _, bank), cash in turnovers(session, books=[book.id], accounts=[entries.CASH], by=("bank",)).items():
-        if cash.balance_fen < 0:
-            raise ReceiptRefused(book.code, f"{bank} 的资金已使用，撤销后余额为负")
+    for _, _, bank in turnovers(session, books=[book.id], accounts=[entries.CASH], by=("bank",)):
+        if available(session, book.id, str(bank)) < 0:
+            raise ReceiptRefused(book.code, f"{bank} 的资金已批准支付，撤销后可用余额为负")
     load = covered(session) if mine else {}
     for one in mine:
         free = available_fen(session, one)

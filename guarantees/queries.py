@@ -15,7 +15,7 @@ from guarantees.errors import NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import BookKind, books
-from ledger.queries import NOTHING, turnovers
+from ledger.limits import available
 
 NEVER = 2**63 - 1
 """A sequence that no book reaches."""
@@ -111,10 +111,7 @@ def claimed(session: Session, loan_book_id: int, loan_id: int) -> bool:
 
 def available_fen(session: Session, one: Pool) -> int:
     """Return a pool's cash less what is approved and not yet paid."""
-    found = turnovers(session, books=[one.book.id], accounts=[entries.CASH, entries.APPROVED], by=("bank",))
-    cash = found.get((one.book.id, entries.CASH, one.bank), NOTHING).balance_fen
-    approved = found.get((one.book.id, entries.APPROVED, one.bank), NOTHING).balance_fen
-    return cash + approved
+    return available(session, one.book.id, one.bank)
 
 
 def covered(session: Session, closing: date | None = None) -> dict[tuple[str, str], tuple[int, int]]:

@@ -69,6 +69,7 @@ def open_book(session: Session, code: BookCode, kind: BookKind, name: str, count
                 "closes_to": a.closes_to,
                 "manual": a.manual,
                 "needs": a.needs,
+                "limited": a.limited,
             }
             for a in accounts
         ],

@@ -3,7 +3,8 @@
 A chart file is `charts/NAME.csv` with the columns books (kinds of book, separated by spaces), code, title,
 side (D 借, C 贷, B either), pair (the other half of a memo pair, 表外), closes_to (where the year end carries it), manual
 (yes: people may write vouchers on it; the others, 受控科目, are posted by the modules that must tie with them) and needs
-(the dimension that a line on it must name, 辅助核算).
+(the dimension that a line on it must name, 辅助核算) and limited (yes: it may not fall below zero on any day, for each value of
+that dimension; 不得透支).
 """
 
 import csv
@@ -14,7 +15,7 @@ from pathlib import Path
 from ledger.errors import BadChart
 
 CHARTS = Path(__file__).parent / "charts"
-COLUMNS = ["books", "code", "title", "side", "pair", "closes_to", "manual", "needs"]
+COLUMNS = ["books", "code", "title", "side", "pair", "closes_to", "manual", "needs", "limited"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +29,7 @@ class Account:
     closes_to: str | None
     manual: bool
     needs: str | None
+    limited: bool
 
     @property
     def memo(self) -> bool:
@@ -53,7 +55,7 @@ def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ..
         accounts[row["code"]] = Account(
             code=row["code"], title=row["title"], side=row["side"],
             pair=row["pair"] or None, closes_to=row["closes_to"] or None, manual=row["manual"] == "yes",
-            needs=row["needs"] or None,
+            needs=row["needs"] or None, limited=row["limited"] == "yes",
         )  # fmt: skip
     for account in accounts.values():
         for other in (account.pair, account.closes_to):

@@ -1,6 +1,7 @@
 """Refusals of the ledger: one class per refusal, with a sentence that its reader can act on."""
 
 from datetime import date
+from decimal import Decimal
 
 
 class LedgerError(Exception):
@@ -37,6 +38,18 @@ class PeriodClosed(LedgerError):
     def __init__(self, book: str, month: date) -> None:
         self.book, self.month = book, month
         super().__init__(f"账套 {book} 的 {month:%Y-%m} 已结账，请记入未结账的月份")
+
+
+class Overdrawn(LedgerError):
+    """A posting that would leave an account that may not be overdrawn below zero, on its day or on a later one (透支)."""
+
+    def __init__(self, book: str, account: str, whose: str, day: date, available_fen: int, asked_fen: int) -> None:
+        self.book, self.account, self.whose, self.day = book, account, whose, day
+        self.available_fen, self.asked_fen = available_fen, asked_fen
+        named = f"{account}（{whose}）" if whose else account
+        super().__init__(
+            f"账套 {book} 科目 {named} {day} 可用余额 {_yuan(available_fen)} 元，不足支付 {_yuan(asked_fen)} 元，未作任何记录"
+        )
 
 
 class UnknownBook(LedgerError):
@@ -183,3 +196,7 @@ class ServerFailed(LedgerError):
     def __init__(self, detail: str) -> None:
         self.detail = detail
         super().__init__(f"the embedded PostgreSQL did not start: {detail}")
+
+
+def _yuan(fen: int) -> str:
+    return f"{Decimal(fen).scaleb(-2):,.2f}"

@@ -49,6 +49,7 @@ account = Table(
     Column("closes_to", Text),
     Column("manual", Boolean, nullable=False, server_default=text("false")),
     Column("needs", Text),
+    Column("limited", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("book_id", "code"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     CheckConstraint("side IN ('D', 'C', 'B')", name="side"),
@@ -161,6 +162,28 @@ posting = Table(
     CheckConstraint("side IN ('D', 'C')", name="side"),
     CheckConstraint("fen <> 0", name="fen"),
     Index(None, "book_id", "account", "value_date"),
+    schema="ledger",
+)
+
+running_balance = Table(
+    "running_balance",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("whose", Text, nullable=False),
+    Column("day", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "account", "whose", "day"),
+    ForeignKeyConstraint(["book_id", "account"], ["ledger.account.book_id", "ledger.account.code"]),
+    schema="ledger",
+)
+
+unfinished_entry = Table(
+    "unfinished_entry",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "seq"),
     schema="ledger",
 )
 

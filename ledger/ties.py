@@ -21,6 +21,14 @@ class Check:
         return self.expected == self.actual
 
 
+_RUNNING = (
+    "SELECT book_id, account, whose, value_date AS day, "
+    "sum(sum(fen)) OVER (PARTITION BY book_id, account, whose ORDER BY value_date) AS fen "
+    "FROM (SELECT p.book_id, p.account, ledger.whose(a.needs, p.bank, p.project) AS whose, p.value_date, "
+    "CASE p.side WHEN a.side THEN p.fen ELSE -p.fen END AS fen FROM ledger.posting p JOIN ledger.account a "
+    "ON a.book_id = p.book_id AND a.code = p.account WHERE a.limited) AS moved GROUP BY book_id, account, whose, value_date"
+)
+
 _NONE_LEFT = (
     (
         "entries out of balance",
@@ -38,10 +46,13 @@ _NONE_LEFT = (
         "FROM ledger.journal_entry GROUP BY book_id, month, word) AS series WHERE held <> last OR first <> 1",
     ),
     (
-        "days on which a special account's cash (1004) is below zero",
-        "SELECT count(*) FROM (SELECT sum(sum(CASE side WHEN 'D' THEN fen ELSE -fen END)) "
-        "OVER (PARTITION BY book_id, bank ORDER BY value_date) AS cash "
-        "FROM ledger.posting WHERE account = '1004' GROUP BY book_id, bank, value_date) AS daily WHERE cash < 0",
+        "days on which an account that may not is overdrawn",
+        "SELECT count(*) FROM (" + _RUNNING + ") AS daily WHERE fen < 0",
+    ),
+    (
+        "running balances of such accounts that differ from the journal",
+        "SELECT count(*) FROM (" + _RUNNING + ") AS daily FULL JOIN ledger.running_balance AS r "
+        "USING (book_id, account, whose, day) WHERE daily.fen IS DISTINCT FROM r.fen",
     ),
     (
         "red entries that differ from what they reverse",

@@ -153,9 +153,10 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         one = known[meter]
         where = (receipt.c.book_id == one.book.id) & (receipt.c.meter == meter) & (receipt.c.reference == reference)
         session.execute(delete(receipt).where(where))
-        take_back(session, one.book, f"solar/{meter}/received/{reference}", today, actor)
     swept = _to_sweep(session, "<")
     _require(not swept, min((row.meter for row in swept), default=""), "到账已划转还贷，不能撤销")
+    for meter, reference in keys:
+        take_back(session, known[meter].book, f"solar/{meter}/received/{reference}", today, actor)
 
 
 def undo_readings(session: Session, keys: Sequence[tuple[str, date]], actor: str) -> None:

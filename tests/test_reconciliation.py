@@ -203,6 +203,7 @@ def test_any_history_in_the_database_reconciles_whatever_is_matched_and_unmatche
         with Session(connection, join_transaction_mode="create_savepoint", autoflush=False) as session:
             account = begin_account(session, open_city(session)["RCF"])
             opening = data.draw(st.integers(0, 50_00))
+            book(session, "entry/first", march(1) - timedelta(5), 1_000_000_00)  # nobody pays what is not there
             for number, (offset, fen) in enumerate(data.draw(st.lists(st.tuples(st.integers(-5, 60), small), max_size=12))):
                 book(session, f"entry/{number:04}", march(1) + timedelta(offset), fen)
             for month, last in ((date(2017, 3, 1), march(31)), (date(2017, 4, 1), date(2017, 4, 30))):

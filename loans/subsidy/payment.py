@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 from ledger.books import Book, hold_books
 from ledger.business_day import business_date_from
 from ledger.journal import Dimensions, Posting
+from ledger.limits import available
+from ledger.limits import held as held_there
 from ledger.money import yuan
-from ledger.queries import NOTHING, turnovers
 from loans.errors import SubsidyBatchRefused
 from loans.subsidy import entries
 from loans.subsidy.batch import Batch, Line, Stage, by_product
@@ -90,7 +91,8 @@ def pay_ahead(session: Session, book: Book, loan_book: Book, serial: str, day: d
     if Mode.PREPAID not in ways:
         raise SubsidyBatchRefused(bank, "本县没有预拨清算的贴息办法")
     require_left(session, book, loan_book, fen)
-    _require_cash(session, book, loan_book, bank, day, fen)
+    if fen > max(0, left := available(session, book.id, bank)):
+        raise SubsidyBatchRefused(bank, f"贴息资金在该行可用余额（已扣除已批未付）{yuan(left)} 元，不足支付 {yuan(fen)} 元")
     reference = record(session, book, bank, f"ahead/{serial}", day, body, actor)
     fund, got = Dimensions(county=book.county, bank=bank), Dimensions(county=loan_book.county)
     lines = entries.paid_ahead(fen, fund), entries.received_ahead(fen, got)
@@ -180,7 +182,6 @@ def _require_cash(session: Session, book: Book, loan_book: Book, number: str, da
         SubsidyBatchRefused: it can't.
     """
     for until in (day, None):
-        found = turnovers(session, books=[book.id], accounts=[entries.CASH], until=until, by=("bank",))
-        cash = found.get((book.id, entries.CASH, loan_book.bank), NOTHING).balance_fen
+        cash = held_there(session, book.id, entries.CASH, loan_book.bank, until)
         if fen > cash:
             raise SubsidyBatchRefused(number, f"贴息资金在该行余额 {yuan(cash)} 元，不足支付 {yuan(fen)} 元")
