@@ -353,7 +353,7 @@ def test_an_attachment_that_its_owner_changed_is_refused(own_engine: Engine) -> 
 DEEDS = ("edit", "attach", "submit", "approve", "return", "post", "discard")
 
 
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.sampled_from(DEEDS), st.sampled_from((MAKER, CHECKER, KEEPER)), st.integers(1, 3)), max_size=14))
 def test_whatever_people_do_nothing_is_posted_that_another_did_not_approve(
     session: Session, rcf: Book, deeds: list[tuple[str, str, int]]
