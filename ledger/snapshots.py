@@ -7,14 +7,14 @@ ever changed, and together those up to a sequence are what was known at it.
 
 from collections.abc import Iterator
 
-from sqlalchemy import Row, delete, text
+from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 from ledger.money import yuan
 from ledger.tables import snapshot
 from ledger.turnover_sources import SNAPPED
 
-EVERY = 4096
+EVERY = 2048
 """Sequence numbers in a snapshot: fewer make more snapshots to add up, more leave more postings after the last one."""
 
 _KEYS = f"account, {', '.join(SNAPPED)}"
@@ -88,7 +88,7 @@ def take(session: Session, every: int = EVERY) -> int:
     It takes no lock that a poster waits for: what is at or below a book's last sequence as committed is there or never
     will be. Of two at once, one takes a snapshot and the other finds it taken.
     """
-    return session.execute(_TAKE, {"every": every}).scalar_one()
+    return int(session.execute(_TAKE, {"every": every}).scalar_one())
 
 
 def drop(session: Session) -> None:
@@ -99,7 +99,7 @@ def drop(session: Session) -> None:
 def differences(session: Session) -> Iterator[tuple[int, str]]:
     """Yield, for each book whose snapshots are not what the journal says, its id and the first difference, in yuan."""
     for row in session.execute(_DIFFERING_LINES):
-        dims = "".join(f" {row._mapping[name]}" for name in SNAPPED if row._mapping[name] is not None)
+        dims = "".join(f" {value}" for value in (getattr(row, name) for name in SNAPPED) if value is not None)
         kept = f"借 {yuan(int(row.kept_debit))} 贷 {yuan(int(row.kept_credit))}"
         derived = f"借 {yuan(int(row.debit))} 贷 {yuan(int(row.credit))}"
         yield row.book_id, f"序号 {row.through_seq} {row.month:%Y-%m} {row.account}{dims}：快照 {kept}，分录 {derived}"
