@@ -17,6 +17,8 @@ from ledger.turnover_sources import SNAPPED
 EVERY = 2048
 """Sequence numbers in a snapshot: fewer make more snapshots to add up, more leave more postings after the last one."""
 
+LOCK = 0x73_6E_61_70
+
 _KEYS = f"account, {', '.join(SNAPPED)}"
 _SUMMED = (
     f"SELECT date_trunc('month', p.value_date::timestamp)::date AS month, {_KEYS}, "
@@ -42,7 +44,6 @@ WITH due AS (
     SELECT s.book_id, s.through_seq,
            greatest(s.booked_at, max(latest.booked_at) OVER (PARTITION BY s.book_id ORDER BY s.through_seq))
       FROM due s CROSS JOIN LATERAL ({_BOOKED}) AS latest
-    ON CONFLICT DO NOTHING
     RETURNING book_id, through_seq
 ), lines AS (
     INSERT INTO ledger.snapshot_turnover (book_id, through_seq, line, month, {_KEYS}, debit_fen, credit_fen)
@@ -86,8 +87,9 @@ def take(session: Session, every: int = EVERY) -> int:
     """Take the snapshots that are due in all books and return their number; the cost is that of the new postings.
 
     It takes no lock that a poster waits for: what is at or below a book's last sequence as committed is there or never
-    will be. Of two at once, one takes a snapshot and the other finds it taken.
+    will be. A second taker waits for the first to end, and goes on where that one left off.
     """
+    session.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     return int(session.execute(_TAKE, {"every": every}).scalar_one())
 
 
