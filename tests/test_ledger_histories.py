@@ -7,8 +7,10 @@ model refuses it for the same reason at some moment between the question and the
 
 import random
 import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
 import pytest
@@ -19,26 +21,30 @@ from ledger_model import STAGES, Model
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 from test_replay_laws import begin_on
+from test_vouchers import at_once
 
 from app.migrate import migrate
-from ledger import snapshots
+from guarantees.claims import open_pool
+from guarantees.funds import FundReceipt, contribute
+from ledger import snapshots, ties
 from ledger.books import Book, BookKind, open_book
 from ledger.calendar import DAY
 from ledger.closing import close_month, reopen_month
-from ledger.db import APP_ROLE, unit_of_work
-from ledger.errors import LedgerError
+from ledger.db import APP_ROLE, metadata, unit_of_work
+from ledger.errors import AlreadyReversed, LedgerError, PeriodClosed, ReferenceReused, VoucherRefused
 from ledger.journal import BookCode, Dimensions, JournalEntry, credit, debit
 from ledger.officers import appoint
 from ledger.posting import Posted, post_many
-from ledger.queries import entry_referenced, last_sequences, turnovers
-from ledger.reversal import reverse
+from ledger.queries import entries, entry_referenced, last_sequences, turnovers
+from ledger.reversal import reverse, take_back
 from ledger.vouchers import drafting, review
 from ledger.vouchers.queries import voucher_named
 from ledger.vouchers.voucher import Content
+from scheduling.close import Step
 
-WRITERS, DEEDS_EACH = 8, 14
+WRITERS, DEEDS_EACH = 8, 25
 CHIEF = "丁主管"
-WEIGHTS = {"post": 6, "repeat": 2, "reverse": 3, "voucher": 8, "close": 2, "reopen": 2, "read": 3, "snapshot": 1}
+WEIGHTS = {"post": 9, "repeat": 2, "reverse": 4, "voucher": 9, "close": 1, "reopen": 2, "read": 3, "snapshot": 1}
 
 
 @dataclass(frozen=True)
@@ -129,7 +135,7 @@ def content(number: int) -> Content:
     return Content(value_date=day, narration="专户利息", postings=(debit("1004", number, bank), credit("4007.02", number, bank)))
 
 
-def take(session: Session, book: Book, deed: Deed, posted: dict[str, JournalEntry]) -> object:
+def take(session: Session, book: Book, deed: Deed, posted: dict[str, JournalEntry]) -> object:  # noqa: PLR0911 - a table
     """Do a deed, and return what the system answers."""
     args = deed.args
     match deed.kind:
@@ -378,3 +384,201 @@ def test_eight_writers_at_once_do_what_one_would(arena: Arena, seed: int) -> Non
             assert set(closed) == last.closed
             stages = {s: voucher_named(session, book, s).stage.value for s in last.vouchers}
             assert stages == {serial: stage for serial, (stage, _, _) in last.vouchers.items()}
+
+
+# --- the six laws of a ledger, after a history of eight writers ---------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Past:
+    """A history that happened, and its first book."""
+
+    arena: Arena
+    book: Book
+    states: list[Model]
+
+    def ask(self, query: str) -> list[tuple]:
+        with unit_of_work(self.arena.engine) as session:
+            return [tuple(row) for row in session.execute(text(query), {"book": self.book.id})]
+
+
+@pytest.fixture(scope="module")
+def past(arena: Arena) -> Past:
+    """One history; it is the same plan in every run, met by the threads as they come."""
+    arena.posted.clear()
+    books, done = arena.run(20170630)
+    return Past(arena, books[0], replay(of_book(done, 0)))
+
+
+def test_law_1_debits_are_credits_in_every_entry_and_every_book(past: Past) -> None:
+    by_entry = past.ask(
+        "SELECT seq, sum(fen) FILTER (WHERE side = 'D'), sum(fen) FILTER (WHERE side = 'C') FROM ledger.posting "
+        "WHERE book_id = :book GROUP BY seq"
+    )
+    assert len(by_entry) == len(past.states[-1].entries) > 10
+    assert all(debits == credits_ for _, debits, credits_ in by_entry)
+    for until in (date(2017, 1, 20), date(2017, 2, 28), None):
+        sums = past.states[-1].turnovers(until=until).values()
+        assert sum(debits - credits_ for debits, credits_ in sums) == 0
+        with unit_of_work(past.arena.engine) as session:
+            held = turnovers(session, books=[past.book.id], until=until).values()
+            assert sum(turnover.balance_fen for turnover in held) == 0
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_law_2_each_day_on_which_limited_cash_is_below_zero_is_counted(session: Session, city: dict, seed: int) -> None:
+    with session.begin_nested() as savepoint:
+        chance, model = Chance(seed), Model()
+        for _ in range(15):
+            entry = JournalEntry(
+                book=city["RCF"].code, reference=f"h/{model.seq}", kind="x", value_date=chance.day(), narration="x",
+                postings=chance.postings(),
+            )  # fmt: skip
+            (posted,) = post_many(session, [entry])
+            model.post(posted.seq, posted.number, entry)
+        (check,) = [one for one in ties.checks(session) if "below zero" in one.check]
+        assert check.actual == str(model.days_below_zero("1004"))
+        savepoint.rollback()
+
+
+def test_law_3_what_is_stored_beside_the_journal_is_what_the_journal_says(past: Past) -> None:
+    with unit_of_work(past.arena.engine) as session:
+        snapshots.take(session, every=5)
+        assert not list(snapshots.differences(session))
+    (count,) = past.ask("SELECT count(*), max(through_seq) FROM ledger.snapshot WHERE book_id = :book")
+    assert count[0] > 0
+    assert past.states[-1].seq - 5 < count[1] <= past.states[-1].seq
+    series = past.ask("SELECT month, word, last_number FROM ledger.voucher_series WHERE book_id = :book")
+    assert {(month, word): number for month, word, number in series} == dict(past.states[-1].series)
+    numbered = past.ask("SELECT month, word, max(number) FROM ledger.journal_entry WHERE book_id = :book GROUP BY month, word")
+    assert sorted(numbered) == sorted(series)
+    last = past.ask(
+        "SELECT greatest((SELECT max(seq) FROM ledger.journal_entry WHERE book_id = :book), "
+        "(SELECT max(seq) FROM ledger.voucher_step WHERE book_id = :book)), last_seq FROM ledger.book WHERE id = :book"
+    )
+    assert last == [(past.states[-1].seq, past.states[-1].seq)]
+
+
+def test_law_4_an_entry_is_reversed_once_whoever_reverses_it_at_once(arena: Arena) -> None:
+    book = arena.books()[0]
+    first = Chance(1).entry(book)
+    with unit_of_work(arena.engine) as session:
+        post_many(session, [first])
+    for reason in (lambda n: "同一理由", lambda n: f"理由{n}"):
+        entry = replaced(first, "same" if reason(0) == reason(1) else "other")
+        with unit_of_work(arena.engine) as session:
+            post_many(session, [entry])
+        fresh: list[Posted] = []
+
+        def work(number: int, entry: JournalEntry = entry, reason: Callable = reason, fresh: list = fresh) -> None:
+            with unit_of_work(arena.engine) as session:
+                posted = reverse(session, book.code, entry.reference, entry.value_date, f"w{number}", reason(number))
+            fresh += [posted] if posted.fresh else []
+
+        outcome = at_once(WRITERS, work)
+        assert len(fresh) == 1
+        assert {type(error) for error in outcome if error} <= {AlreadyReversed, ReferenceReused}
+        with unit_of_work(arena.engine) as session:
+            red = entry_referenced(session, book.id, f"reversal/{entry.reference}").entry
+        assert [(p.account, p.side, -p.fen) for p in red.postings] == [(p.account, p.side, p.fen) for p in entry.postings]
+
+
+def test_law_5_a_reference_is_posted_once_whoever_posts_it_at_once(arena: Arena) -> None:
+    book = arena.books()[0]
+    entry = Chance(2).entry(book)
+    answers: list[Posted] = []
+
+    def work(_: int) -> None:
+        for _ in range(5):
+            with unit_of_work(arena.engine) as session:
+                answers.append(post_many(session, [entry])[0])
+
+    assert at_once(WRITERS, work) == [None] * WRITERS
+    assert len(answers) == WRITERS * 5
+    assert {(one.seq, one.number) for one in answers} == {(1, 1)}
+    assert [one.fresh for one in answers].count(True) == 1
+    assert arena.last(book) == 1
+
+
+def replaced(entry: JournalEntry, reference: str) -> JournalEntry:
+    return replace(entry, reference=reference)
+
+
+def dump(engine: Engine) -> dict[str, list[str]]:
+    """Return every row of every table of the ledger as text; sequences' positions are no rows."""
+    tables = sorted(table.fullname for table in metadata.tables.values() if table.schema == "ledger")
+    with unit_of_work(engine) as session:
+        return {name: list(session.scalars(text(f"SELECT t::text FROM {name} AS t ORDER BY 1"))) for name in tables}
+
+
+@settings(max_examples=6, suppress_health_check=list(HealthCheck), deadline=None)
+@given(seed=st.integers(0, 2**32))
+def test_law_6_after_every_refusal_the_data_are_identical(arena: Arena, seed: int) -> None:
+    arena.posted.clear()
+    books, chance = arena.books(), Chance(seed)
+    before, refused = dump(arena.engine), Counter()
+    for number in range(40):
+        done = arena.attempt(books, chance.deed(books, f"w{number % 3}"))
+        after = dump(arena.engine)
+        if done.refusal is not None:
+            refused[done.refusal] += 1
+            assert after == before, done
+        before = after
+    assert len(refused) >= 3, "a history has refusals of several kinds"
+
+
+# --- posting and closing at once ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("round_", range(6))
+def test_whatever_posts_while_a_month_closes_lands_before_or_is_refused(arena: Arena, round_: int) -> None:
+    """Postings, batches, reversals, vouchers, imported money, an import's undo and a night: none enters a closed month."""
+    month = date(2017, 1 + round_, 1)
+    engine, book = arena.engine, arena.books()[0]
+    chance = Chance(round_)
+    inside = [replace(chance.entry(book), value_date=month + n * DAY, reference=f"r/{n}") for n in range(12)]
+    with unit_of_work(engine) as session:
+        post_many(session, inside[:2])
+        open_pool(session, book, "HMRCB", share_ppb=700_000_000, leverage=10, claim_after_days=90)
+        contribute(session, [FundReceipt(book=book, bank="HMRCB", serial="undone", received_on=month, fen=5)], "t")
+        said = replace(content(1), value_date=month)
+        voucher = drafting.submit(session, drafting.draft(session, book, "V1", said, "甲"), "甲")
+        review.approve(session, voucher, "乙")
+    receipt = FundReceipt(book=book, bank="HMRCB", serial="brought", received_on=month, fen=7)
+
+    def night(session: Session, _: date) -> dict[str, int]:
+        return {"posted": len(post_many(session, inside[2:4]))}
+
+    works: list[Callable[[Session], object]] = [
+        lambda s: close_month(s, book, month, CHIEF),
+        lambda s: post_many(s, inside[4:5]),
+        lambda s: post_many(s, inside[5:12]),
+        lambda s: reverse(s, book.code, "r/0", month, "t", "x"),
+        lambda s: review.post_voucher(s, voucher, "丙"),
+        lambda s: contribute(s, [receipt], "t"),
+        lambda s: take_back(s, book, "fund/undone", date(2017, 7, 1), "t"),
+        lambda s: Step("night", night).work(s, month),
+    ]
+    start = chance.draw.randrange(4) / 1000
+
+    def work(number: int) -> None:
+        if number == 0:
+            time.sleep(start)
+        with unit_of_work(engine) as session:
+            works[number](session)
+
+    outcome = at_once(len(works), work)
+    assert {type(error) for error in outcome if error} <= {PeriodClosed, VoucherRefused}
+    assert outcome[0] is None
+    with unit_of_work(engine) as session:
+        closed_seq = session.scalar(text("SELECT closed_seq FROM ledger.period WHERE book_id = :b"), {"b": book.id})
+        stored = {e.entry.reference: (e.seq, e.entry.value_date) for e in entries(session, book.id)}
+    late = {reference: day for reference, (seq, day) in stored.items() if seq > closed_seq}
+    # The undo of an import alone may come after the close: then on the first open day, not in the month.
+    assert set(late) <= {"reversal/fund/undone"}
+    assert all(day == date(2017, 7, 1) for day in late.values())
+    wanted = {1: "r/4", 2: "r/11", 3: "reversal/r/0", 4: "voucher/V1", 5: "fund/brought", 6: "reversal/fund/undone", 7: "r/3"}
+    assert {number for number, reference in wanted.items() if reference in stored} == {
+        number for number in wanted if outcome[number] is None
+    }
