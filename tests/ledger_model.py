@@ -96,8 +96,7 @@ class Model:
         if self.entries[reference].entry.reverses is not None:
             return {"ReversalOfReversal"}
         if f"reversal/{reference}" in self.entries:
-            # Two who reverse at once: the later one finds the reference taken.
-            return {"AlreadyReversed", "ReferenceReused"}
+            return {"AlreadyReversed"}
         return {"PeriodClosed"} if day.replace(day=1) in self.closed else set()
 
     def why_not_step(self, serial: str, deed: str, actor: str) -> set[str]:

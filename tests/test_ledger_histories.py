@@ -119,7 +119,7 @@ class Chance:
             ),
             "repeat": lambda: (self.draw.randint(1, self.made + 1),),
             "reverse": lambda: (f"h/{self.draw.randint(1, self.made + 3)}", self.day()),
-            "voucher": lambda: (self.draw.choice(tuple(STAGES)), self.draw.randint(1, 6)),
+            "voucher": lambda: (self.draw.choice(tuple(STAGES)), self.draw.randint(1, 3)),
             "close": lambda: (month,),
             "reopen": lambda: (month,),
             "read": lambda: (self.day(), tuple(self.draw.sample(("bank", "project", "loan_id"), self.draw.randint(0, 2)))),
@@ -346,7 +346,11 @@ def hold_against(model_states: list[Model], one: Done) -> None:
     deed, last = one.deed, model_states[-1]
     possible = [state for state in model_states if one.before <= state.seq <= one.after]
     assert possible, one
-    if one.refusal is not None:
+    if deed.kind == "reverse" and one.refusal in (None, "ReferenceReused"):
+        # Of two who reverse at once the later one meets the other's reference: it is answered with the same entry, or refused.
+        fresh = one.refusal is None and one.answer.fresh  # type: ignore[attr-defined]
+        assert fresh or {f"reversal/{deed.args[0]}" in state.entries for state in possible} == {False, True}, one
+    elif one.refusal is not None:
         assert any(one.refusal in why_not(state, deed) for state in possible), (one, [why_not(s, deed) for s in possible])
     elif deed.kind in ("post", "repeat"):
         for entry, posted in one.answer:  # type: ignore[attr-defined]
