@@ -42,10 +42,10 @@ def balance(
     table = Table(title="balances (科目余额), yuan" + (f", as of (截至) {as_of:%Y-%m-%d}" if as_of else ""))
     for name in ("book (账套)", "account (科目)", *groups):
         table.add_column(name, overflow="fold")
-    for name in ("debit (借方发生)", "credit (贷方发生)"):
-        table.add_column(name, justify="right")
+    for name in ("debit (借方)", "credit (贷方)"):
+        table.add_column(name, justify="right", no_wrap=True)
     table.add_column("", justify="center")
-    table.add_column("balance (余额)", justify="right")
+    table.add_column("balance (余额)", justify="right", no_wrap=True)
     for line in found.lines:
         left = line.turnover.balance_fen
         side = "平" if left == 0 else "借" if left > 0 else "贷"
