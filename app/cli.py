@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import (
+    cli_balance,
     cli_bank,
     cli_loan,
     cli_period,
@@ -30,6 +31,7 @@ from app import (
     wiring,
 )
 from app import migrate as migrations
+from app.balances import BalanceRefused
 from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
@@ -69,6 +71,7 @@ app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
+app.command()(cli_balance.balance)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -83,7 +86,7 @@ class ExportFormat(StrEnum):
 
 STEP_TITLES = {
     "sweep": "光伏划转", "age": "账龄", "settle": "结息", "reprice": "重定价", "accrue": "计提", "relending": "再贷款",
-    "pools": "风险补偿金", "tie": "核对", "seal": "封签",
+    "pools": "风险补偿金", "tie": "核对", "snapshot": "余额快照", "seal": "封签",
 }  # fmt: skip
 _WRITERS = {
     ExportFormat.HLEDGER: interchange.hledger,
@@ -101,6 +104,7 @@ class PortTaken(Exception):
 
 REFUSED = (
     *REFUSALS,
+    BalanceRefused,
     BadAddress,
     CloseError,
     DemoStopped,

@@ -8,6 +8,7 @@ import typer
 from app import wiring
 from app.entrance import BookOption, opened
 from app.screen import busy, say
+from ledger import snapshots
 from ledger.books import book_named, books
 from ledger.calendar import next_month
 from ledger.closing import close_month, reopen_month
@@ -77,6 +78,16 @@ def appoint(
     with opened() as system, unit_of_work(system.engine) as session:
         record_appointment(session, book_named(session, BookCode(book)), name, since.date(), by)
     say(f"{book}: {name} from {since:%Y-%m-%d} on")
+
+
+@app.command()
+def snapshot(anew: Annotated[bool, typer.Option("--anew", help="Drop them all first (重建).")] = False) -> None:
+    """Take the snapshots of balances that are due (余额快照), as every night does; they make answers fast and change none."""
+    with opened() as system, busy("taking snapshots (余额快照)"), unit_of_work(system.engine) as session:
+        if anew:
+            snapshots.drop(session)
+        taken = snapshots.take(session)
+    say(f"took {taken} snapshots (余额快照)")
 
 
 @app.command("list")

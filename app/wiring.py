@@ -31,6 +31,7 @@ import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
 from guarantees.capacity import PoolCapacity, PoolSpending
+from ledger import snapshots
 from ledger.banking.month_check import ReconciliationCheck
 from ledger.books import Book
 from ledger.calendar import DAY, next_month
@@ -152,6 +153,7 @@ def night_steps() -> tuple[Step, ...]:
         Step("relending", lambda s, d: asdict(relending_night(s, d))),
         Step("pools", _pools),
         Step("tie", _tie_at_month_end),
+        Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}),
         Step("seal", lambda s, _: seal(s, CHAINS)),
     )
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
@@ -11,9 +11,21 @@ from sqlalchemy.orm import Session
 from ledger.errors import UnknownEntry
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
 from ledger.tables import account, book, journal_entry, posting
+from ledger.turnover_sources import SNAPPED, from_journal, from_snapshots
 
 _NUMBERED = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))-([^-\d]{1,4})-(\d{1,9})")
 DIMENSIONS = ("county", "bank", "product", "payer", "kind", "loan_id", "project")
+
+_KNOWN_BY = text("""
+SELECT b.id AS book_id, later.seq - 1 AS seq
+  FROM ledger.book b
+  LEFT JOIN LATERAL (SELECT max(through_seq) AS seq FROM ledger.snapshot
+                     WHERE book_id = b.id AND booked_at <= :moment) AS before ON true
+  CROSS JOIN LATERAL (SELECT e.seq FROM ledger.journal_entry e
+                      WHERE e.book_id = b.id AND e.seq > coalesce(before.seq, 0) AND e.booked_at > :moment
+                      ORDER BY e.seq LIMIT 1) AS later
+ WHERE CAST(:books AS bigint[]) IS NULL OR b.id = ANY(CAST(:books AS bigint[]))
+""")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +75,7 @@ def turnovers(
     up_to_seq: Mapping[int, int] | None = None,
     by: Sequence[str] = (),
 ) -> dict[tuple[object, ...], Turnover]:
-    """Return turnovers by (book id, account, *dimensions named in `by`).
+    """Return turnovers by (book id, account, *dimensions named in `by`), all of one moment, from snapshots where they help.
 
     Args:
         session: the session.
@@ -72,40 +84,50 @@ def turnovers(
         until: last value date that counts; no limit if None.
         since: first value date that counts; no limit if None.
         entry_kinds: only entries of these economic events.
-        up_to_seq: per book id, the last sequence that counts ("as known at").
+        up_to_seq: per book id, the last sequence that counts ("as known at"); a book that it does not name is left out.
         by: dimension names out of DIMENSIONS.
     """
     for name in by:
         if name not in DIMENSIONS:
             raise ValueError(name)
-    where, values = ["true"], {}
-    for condition, name, value in (
-        ("p.book_id = ANY(:books)", "books", None if books is None else list(books)),
-        ("p.account = ANY(:accounts)", "accounts", None if accounts is None else list(accounts)),
-        ("p.value_date <= :until", "until", until),
-        ("p.value_date >= :since", "since", since),
-        ("e.kind = ANY(:entry_kinds)", "entry_kinds", None if entry_kinds is None else list(entry_kinds)),
-    ):
-        if value is not None:
-            where.append(condition)
-            values[name] = value
-    join = "JOIN ledger.journal_entry e USING (book_id, seq)" if entry_kinds is not None else ""
-    if up_to_seq is not None:
-        join += (
-            " JOIN unnest(CAST(:known_books AS bigint[]), CAST(:known_seqs AS bigint[])) AS k (book_id, seq)"
-            " ON k.book_id = p.book_id AND p.seq <= k.seq"
-        )
-        values["known_books"], values["known_seqs"] = list(up_to_seq), list(up_to_seq.values())
-    columns = ", ".join(["p.book_id", "p.account", *(f"p.{name}" for name in by)])
-    rows = session.execute(
-        text(
-            f"SELECT {columns}, coalesce(sum(p.fen) FILTER (WHERE p.side = 'D'), 0)::bigint, "
-            "coalesce(sum(p.fen) FILTER (WHERE p.side = 'C'), 0)::bigint "
-            f"FROM ledger.posting p {join} WHERE {' AND '.join(where)} GROUP BY {columns} ORDER BY {columns}"
-        ),
-        values,
-    )
-    return {tuple(row[:-2]): Turnover(debit_fen=row[-2], credit_fen=row[-1]) for row in rows}
+    given: dict[str, object] = {
+        "books": None if books is None else list(books),
+        "accounts": None if accounts is None else list(accounts),
+        "until": until,
+        "since": since,
+        "entry_kinds": None if entry_kinds is None else list(entry_kinds),
+        "known_books": None if up_to_seq is None else list(up_to_seq),
+        "known_seqs": None if up_to_seq is None else list(up_to_seq.values()),
+    }
+    asked = {name: value for name, value in given.items() if value is not None}
+    if entry_kinds is None and set(by) <= set(SNAPPED):
+        lines, bound = from_snapshots(asked, by, since, until)
+        asked |= bound
+    else:
+        lines = from_journal(asked, by)
+    columns = ", ".join(["book_id", "account", *by])
+    sums = "sum(debit_fen)::bigint, sum(credit_fen)::bigint"
+    query = text(f"SELECT {columns}, {sums} FROM ({lines}) AS lines GROUP BY {columns} ORDER BY {columns}")
+    return {tuple(row[:-2]): Turnover(debit_fen=row[-2], credit_fen=row[-1]) for row in session.execute(query, asked)}
+
+
+def last_sequences(session: Session, books: Collection[int] | None = None) -> dict[int, int]:
+    """Return the last committed sequence by book id: what is known now, and an answer "as known at" it never changes."""
+    query = select(book.c.id, book.c.last_seq)
+    found = session.execute(query if books is None else query.where(book.c.id.in_(books)))
+    return {row.id: row.last_seq for row in found}
+
+
+def sequences_at(session: Session, moment: datetime, books: Collection[int] | None = None) -> dict[int, int]:
+    """Return by book id what was known at a moment of booking time: all before the first entry booked after it.
+
+    An entry's booking time is read under its book's lock, so it rises with the sequence as long as the server's clock does;
+    where the clock was set back, what was booked after a later time is not counted.
+    """
+    return last_sequences(session, books) | {
+        row.book_id: row.seq
+        for row in session.execute(_KNOWN_BY, {"moment": moment, "books": None if books is None else list(books)})
+    }
 
 
 def account_titles(session: Session, book_id: int) -> dict[str, str]:

@@ -187,6 +187,40 @@ unfinished_entry = Table(
     schema="ledger",
 )
 
+snapshot = Table(
+    "snapshot",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("through_seq", BigInteger, nullable=False),
+    Column("booked_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("book_id", "through_seq"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    schema="ledger",
+)
+
+snapshot_turnover = Table(
+    "snapshot_turnover",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("through_seq", BigInteger, nullable=False),
+    Column("line", Integer, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("account", Text, nullable=False),
+    Column("county", Text),
+    Column("bank", Text),
+    Column("product", Text),
+    Column("payer", Text),
+    Column("kind", Text),
+    Column("project", Text),
+    Column("debit_fen", BigInteger, nullable=False),
+    Column("credit_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "through_seq", "line"),
+    ForeignKeyConstraint(
+        ["book_id", "through_seq"], ["ledger.snapshot.book_id", "ledger.snapshot.through_seq"], ondelete="CASCADE"
+    ),
+    schema="ledger",
+)
+
 audit = Table(
     "audit",
     metadata,

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from ledger import snapshots
+from ledger.books import books
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
@@ -86,3 +89,7 @@ def checks(session: Session) -> Iterator[Check]:
         )
     ):
         yield Check(check=f"ledger: memo pair {account}/{pair} of {code}", expected=str(held), actual=str(mirrored))
+    differing = dict(reversed(list(snapshots.differences(session))))
+    for one in books(session):
+        actual = differing.get(one.id, "as the journal says")
+        yield Check(check=f"ledger: snapshots (余额快照) of {one.code}", expected="as the journal says", actual=actual)

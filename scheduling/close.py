@@ -8,7 +8,7 @@ closed date stays closed: closing it again returns the run as recorded.
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 
 from sqlalchemy import Connection, Engine, func, insert, select, text, update
 from sqlalchemy.orm import Session
@@ -95,6 +95,12 @@ def next_to_close(engine: Engine) -> date:
 def last_closed(session: Session) -> date | None:
     """Return the last day whose close is finished."""
     found: date | None = session.scalar(select(func.max(run.c.business_date)).where(run.c.finished_at.is_not(None)))
+    return found
+
+
+def closed_at(session: Session, closing: date) -> datetime | None:
+    """Return the moment at which the close of a day finished, or None if it has not."""
+    found: datetime | None = session.scalar(select(run.c.finished_at).where(run.c.business_date == closing))
     return found
 
 

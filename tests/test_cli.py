@@ -444,6 +444,22 @@ def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_
     assert "nothing closed (未结账)" in shop.run("period", "list")
 
 
+def test_balances_are_shown_by_dimension_and_as_known_at_the_close_of_a_day(shop: Shop) -> None:
+    shown = json.loads(shop.run("balance", "--json", "--account", "1303.01", "--by", "loan_id,household"))
+    # The first loans are enterprises': each is a loan of its own, none is a household's.
+    assert all(line["loan_id"] and line["household"] is None and line["balance_fen"] > 0 for line in shown["lines"])
+    assert len(shown["lines"]) == 24
+    whole = json.loads(shop.run("balance", "--json"))
+    assert sum(line["balance_fen"] for line in whole["lines"]) == 0
+    book, seq = max(whole["known_at"].items(), key=lambda item: item[1])
+    assert f"as known at sequence (截至序号) {book} {seq}" in shop.run("balance", "--book", book)
+    then = json.loads(shop.run("balance", "--json", "--book", book, "--known-at", "2016-01-05"))
+    assert then["known_at"][book] < seq
+    assert json.loads(shop.run("balance", "--json", "--book", book, "--known-at", str(then["known_at"][book]))) == then
+    assert "2016-03-01 is not closed (尚未日终)" in shop.run("balance", "--known-at", "2016-03-01", code=1)
+    assert "took 0 snapshots (余额快照)" in shop.run("period", "snapshot")
+
+
 def test_seals_are_verified_and_what_the_owner_changed_is_named(shop: Shop) -> None:
     shop.run("seal", "run")
     assert "sealed 0 rows (封签)" in shop.run("seal", "run")
