@@ -21,6 +21,7 @@ import loans.applications.tables
 import loans.applications.ties
 import loans.queries
 import loans.relending.tables
+import loans.subsidy.reports
 import loans.subsidy.tables
 import loans.subsidy.ties
 import loans.tables
@@ -36,6 +37,7 @@ from ledger.books import Book
 from ledger.calendar import DAY, next_month
 from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
+from ledger.reports.catalogue import Catalogue, catalogue
 from ledger.sealing.chain import JOURNAL, Chain
 from ledger.sealing.seal import seal
 from ledger.server import embedded
@@ -165,6 +167,12 @@ def verify(session: Session) -> Iterator[Check]:
     yield from loans.subsidy.ties.checks(session)
     yield from guarantees.ties.checks(session)
     yield from solar.ties.checks(session)
+
+
+def reports() -> Catalogue:
+    """Return every report of every package, in the order of their numbers."""
+    found = {**catalogue(), **loans.subsidy.reports.reports()}
+    return dict(sorted(found.items(), key=lambda one: one[1][0].number))
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:

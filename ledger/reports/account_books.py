@@ -49,7 +49,8 @@ def general_ledger(session: Session, form: Form, layout: Layout, asked: Question
         lines = [PageLine(month, Amounts(debit, credit), None) for month, debit, credit in passed.get(one.code, ())]
         if one.opening or lines:
             made = page(one.opening, one.year_before, lines, asked.since, asked.end, style)
-            rows += [_row(layout, asked, found, one, {}, AccountPage(one.code)) for found in made]
+            rows.append(_heading(layout, asked, one.title, opens=AccountPage(one.code)))
+            rows += [_row(layout, asked, found, {}, AccountPage(one.code)) for found in made]
     return report(form, layout, asked, rows)
 
 
@@ -67,7 +68,7 @@ def account_pages(session: Session, form: Form, layout: Layout, asked: Question)
         if one.opening or mine:
             rows.append(_heading(layout, asked, one.title))
             made = page(one.opening, one.year_before, mine, asked.since, asked.end, style)
-            rows += [_line_row(layout, asked, found, one, books) for found in made]
+            rows += [_line_row(layout, asked, found, books) for found in made]
     return report(form, layout, asked, rows)
 
 
@@ -92,11 +93,11 @@ def multi_column(session: Session, form: Form, layout: Layout, asked: Question) 
     keys = sorted({key for line in lines for key in line.amounts.parts})
     heads = [Column(f"part {key}", _part_heading(asked, titles, spread, key), Kind.FEN) for key in keys]
     title = f"{'、'.join(_wanted(layout, asked) or codes)} {_common_title([titles[code].title for code in codes])}"
-    one, books = _Page(codes[0], (), title, opening, before), {book.id: book.code for book in asked.books}
+    books = {book.id: book.code for book in asked.books}
     rows = [_heading(layout, asked, title, len(heads))]
     mine = [line for line in lines if line.day >= asked.since]
     for found in page(opening, before, mine, asked.since, asked.end, Style()):
-        row = _line_row(layout, asked, found, one, books)
+        row = _line_row(layout, asked, found, books)
         parts = [found.amounts.parts.get(key) or None if found.amounts else None for key in keys]
         rows.append(Row(row.role, (*row.cells, *parts), row.opens))
     return report(form, layout, asked, rows, more=heads)
@@ -174,17 +175,15 @@ def _common_title(titles: Sequence[str]) -> str:
     return heads.pop() if len(heads) == 1 else "、".join(titles)
 
 
-def _heading(layout: Layout, asked: Question, title: str, more: int = 0) -> Row:
+def _heading(layout: Layout, asked: Question, title: str, more: int = 0, opens: AccountPage | None = None) -> Row:
     cells = as_cells(layout, asked, {"summary": title})
-    return Row(Role.HEADING, (*cells, *[None] * more))
+    return Row(Role.HEADING, (*cells, *[None] * more), opens)
 
 
-def _line_row(
-    layout: Layout, asked: Question, found: PageRow[PostedLine], one: _Page, books: Mapping[int, str]
-) -> Row:  # fmt: skip
+def _line_row(layout: Layout, asked: Question, found: PageRow[PostedLine], books: Mapping[int, str]) -> Row:  # fmt: skip
     """Return a row of a page of lines: a line opens its voucher."""
     line = found.said
-    return _row(layout, asked, found, one, _about(line, books) if line else {}, _voucher(line, books) if line else None)
+    return _row(layout, asked, found, _about(line, books) if line else {}, _voucher(line, books) if line else None)
 
 
 def _about(line: PostedLine, books: Mapping[int, str]) -> dict[str, Cell]:
@@ -199,12 +198,12 @@ def _voucher(line: PostedLine, books: Mapping[int, str]) -> VoucherPage:
 
 
 def _row(
-    layout: Layout, asked: Question, found: PageRow[Any], one: _Page, about: Mapping[str, Cell],
+    layout: Layout, asked: Question, found: PageRow[Any], about: Mapping[str, Cell],
     opens: AccountPage | VoucherPage | None,
 ) -> Row:  # fmt: skip
     amounts = found.amounts
     cells: dict[str, Cell] = {
-        "date": found.day, "summary": found.summary, "account": one.code, "title": one.title,
+        "date": found.day, "summary": found.summary,
         "debit": (amounts.debit or None) if amounts else None, "credit": (amounts.credit or None) if amounts else None,
         "direction": direction(found.balance), "balance": abs(found.balance), **about,
     }  # fmt: skip

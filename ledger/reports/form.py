@@ -56,7 +56,6 @@ class FormLine:
     role: Role
     formula: Formula
     memo: bool = False
-    number: str = ""  # 行次
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +106,7 @@ class Form:
     """A form as it was read and found sound."""
 
     name: str
+    number: int  # its place in the list of reports
     title: str
     shape: str
     begins: Begins

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parent / "definitions"
 _FORM = {"title", "shape", "begins", "of_a_day", "about", "layout"}
 _LAYOUT = {"kinds", "column", "line", "tie", "note", "by", "accounts", "spread", "parts", "months", "complete"}
 _COLUMN = {"key", "heading", "kind", "span", "formula", "share", "consolidated", "total"}
-_LINE = {"key", "heading", "role", "formula", "memo", "number"}
+_LINE = {"key", "heading", "role", "formula", "memo"}
 _TIE = {"name", "left", "right"}
 _NOTE = {"text", "figures"}
 
@@ -49,7 +49,7 @@ def read(path: Path) -> Form:
     Raises:
         BadForm: it says what can't be meant.
     """
-    name = path.stem.partition("-")[2]
+    number, _, name = path.stem.partition("-")
     try:
         said = tomllib.loads(path.read_text(encoding="utf-8"))
     except tomllib.TOMLDecodeError as error:
@@ -57,7 +57,7 @@ def read(path: Path) -> Form:
     try:
         _only(said, _FORM, path.name)
         return Form(
-            name=name, title=_text(said, "title"), shape=_text(said, "shape"), about=_text(said, "about"),
+            name=name, number=int(number), title=_text(said, "title"), shape=_text(said, "shape"), about=_text(said, "about"),
             begins=_choice(Begins, said.get("begins", "year")), of_a_day=bool(said.get("of_a_day", False)),
             layouts=tuple(_layout(one) for one in said["layout"]),
         )  # fmt: skip
@@ -101,7 +101,6 @@ def _line(said: Mapping[str, Any]) -> FormLine:
     return FormLine(
         key=_text(said, "key"), heading=_text(said, "heading"), role=_choice(Role, said.get("role", "line")),
         formula=parse(said["formula"]) if "formula" in said else (), memo=bool(said.get("memo", False)),
-        number=str(said.get("number", "")),
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ shares are hundredths of a per cent. A report may have parts, each a report of i
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
 from typing import TypeAlias
@@ -44,6 +44,11 @@ class Role(StrEnum):
     def sums(self) -> bool:
         """Whether its row adds others up."""
         return self in _SUMS
+
+    @property
+    def bold(self) -> bool:
+        """Whether its row stands out."""
+        return self.sums or self is Role.HEADING
 
 
 _SUMS = frozenset({Role.DAY_TOTAL, Role.MONTH_TOTAL, Role.YEAR_TOTAL, Role.SUBTOTAL, Role.TOTAL})
@@ -137,20 +142,21 @@ class Report:
         return said if self.known_at is None else f"{said}（截至序号 {self.known_at} 所知）"
 
     @property
+    def heading(self) -> str:
+        """What it is called at the head of its page: of a report with parts, notes (附注) are what is left."""
+        return f"{self.title}附注" if self.parts else self.title
+
+    @property
     def broken(self) -> tuple[Check, ...]:
         """What does not tie, in it or in its parts."""
         return (*(check for check in self.checks if not check.ok), *(bad for part in self.parts for bad in part.broken))
 
     def walk(self) -> Iterator["Report"]:
-        """Yield the report and its parts."""
-        yield self
+        """Yield its parts, and the report itself, whose notes come last."""
         for part in self.parts:
             yield from part.walk()
+        yield self
 
     def column(self, key: str) -> int:
         """Return where a column stands."""
         return next(index for index, column in enumerate(self.columns) if column.key == key)
-
-    def without_rows(self) -> "Report":
-        """Return the same report without its rows: what a list of reports needs."""
-        return replace(self, rows=())

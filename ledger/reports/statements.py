@@ -23,13 +23,15 @@ def statement(session: Session, form: Form, layout: Layout, asked: Question) -> 
     figures = gather(session, asked, [(column.span, line.formula) for column in reckoned for line in layout.lines])
     values = {column.column.key: _down(layout, column, figures) for column in reckoned}
     shown = in_scope(session, asked, layout)
-    rows = []
+    rows: list[Row] = []
+    number = 0
     for line in layout.lines:
         if line.key not in shown:
             continue
-        cells: dict[str, Cell] = {ITEM: line.heading, NUMBER: line.number}
+        cells: dict[str, Cell] = {ITEM: line.heading}
         if line.formula:
-            cells |= {key: mine[line.key] for key, mine in values.items()}
+            number += 1
+            cells |= {NUMBER: number, **{key: mine[line.key] for key, mine in values.items()}}
         rows.append(Row(line.role, as_cells(layout, asked, cells)))
     checks = [
         _tied(tie, f"{form.title}：{tie.name}（{column.column.heading}）", values[column.column.key])
