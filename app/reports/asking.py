@@ -102,12 +102,17 @@ def period_of(form: Form, wish: Wish, today: date) -> tuple[date, date]:
 
 
 def _books(session: Session, form: Form, wish: Wish) -> tuple[list[Book], str]:
-    """Return the books of a wish, and what they are called together; by default all that the form is first about."""
+    """Return the books of a wish, and what they are called together; by default all that the form is first about.
+
+    Account books are long: of them the books must be named.
+    """
     if wish.book and wish.consolidated:
         raise ReportRefused(form.title, "账套和合并范围只能选一种")
     if wish.book:
         one = book_named(session, BookCode(wish.book))
         return [one], one.name
+    if form.of_accounts and not wish.consolidated:
+        raise ReportRefused(form.title, "须指明一个账套，或合并的账套类别")
     kinds = [kind.strip() for kind in wish.consolidated.split(",") if kind.strip()] or sorted(form.layouts[0].kinds)
     unknown = [kind for kind in kinds if kind not in list(BookKind)]
     if unknown:
