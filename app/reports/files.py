@@ -10,7 +10,7 @@ from datetime import date
 from openpyxl import Workbook
 from openpyxl.cell import Cell as SheetCell
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles import Alignment, Border, Font, NamedStyle, PatternFill, Side
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.worksheet import Worksheet
 
@@ -25,6 +25,7 @@ FORMATS = {Kind.FEN: "#,##0.00;[Red]-#,##0.00", Kind.COUNT: "#,##0", Kind.SHARE:
 WIDEST, NARROWEST = 44, 8
 
 _THIN = Side(style="thin", color="B0B8C0")
+_BOX = Border(top=_THIN, bottom=_THIN, left=_THIN, right=_THIN)
 _HEAD = PatternFill("solid", fgColor="E9F0F6")
 _SUM = PatternFill("solid", fgColor="F4F6F8")
 
@@ -33,6 +34,8 @@ def xlsx(made: Report) -> bytes:
     """Return a report as an XLSX file: each part on a sheet, notes on one of their own where there are parts."""
     book = Workbook()
     book.remove(book.active)
+    for style in _styles():
+        book.add_named_style(style)
     for one in made.walk():
         _fill(book.create_sheet(_sheet_name(one.heading, book.sheetnames)), one)
     buffer = io.BytesIO()
@@ -112,7 +115,7 @@ def _fill(sheet: Worksheet, made: Report) -> None:
     for at, column in enumerate(made.columns, start=1):
         head = _text(sheet, 3, at, column.heading)
         head.font, head.fill = Font(bold=True), _HEAD
-        head.border = Border(top=_THIN, bottom=_THIN, left=_THIN, right=_THIN)
+        head.border = _BOX
         head.alignment = Alignment(horizontal="center", vertical="center", wrap_text=True)
     for number, row in enumerate(made.rows, start=4):
         _write_row(sheet, number, row, made)
@@ -131,25 +134,38 @@ def _fill(sheet: Worksheet, made: Report) -> None:
 
 
 def _write_row(sheet: Worksheet, number: int, row: Row, made: Report) -> None:
+    if row.role is Role.HEADING:
+        _text(sheet, number, 1, next((cell for cell in row.cells if isinstance(cell, str)), "")).style = _style_name(
+            Kind.TEXT, bold=True
+        )
+        sheet.merge_cells(start_row=number, start_column=1, end_row=number, end_column=len(made.columns))
+        return
     for at, (cell, column) in enumerate(zip(row.cells, made.columns, strict=True), start=1):
-        written = _write(sheet, number, at, cell, column.kind)
-        written.border = Border(top=_THIN, bottom=_THIN, left=_THIN, right=_THIN)
-        if row.role.bold:
-            written.font, written.fill = Font(bold=True), _SUM
+        written = sheet.cell(number, at)
+        written.style = _style_name(column.kind, bold=row.role.bold)
+        if isinstance(cell, str):
+            _put(written, cell)
+        elif isinstance(cell, date):
+            written.value = cell
+        elif cell is not None:
+            # The digits themselves are the number: a float would have to be read back from its nearest double.
+            written.value = _digits(cell, column.kind)
+            written.data_type = "n"
 
 
-def _write(sheet: Worksheet, row: int, at: int, cell: Cell, kind: Kind) -> SheetCell:
-    if isinstance(cell, str):
-        return _text(sheet, row, at, cell)
-    written = sheet.cell(row, at)
-    written.number_format = FORMATS.get(kind, "General")
-    if isinstance(cell, date):
-        written.value = cell
-    elif cell is not None:
-        # The digits themselves are the number: a float would have to be read back from its nearest double.
-        written.value = _digits(cell, kind)
-        written.data_type = "n"
-    return written
+def _styles() -> Iterator[NamedStyle]:
+    """Yield the looks that cells can have: named once, because a look of each cell's own takes most of the time."""
+    for kind in Kind:
+        for bold in (False, True):
+            style = NamedStyle(_style_name(kind, bold=bold), number_format=FORMATS.get(kind, "General"))
+            style.border = _BOX
+            if bold:
+                style.font, style.fill = Font(bold=True), _SUM
+            yield style
+
+
+def _style_name(kind: Kind, *, bold: bool) -> str:
+    return f"{kind} bold" if bold else str(kind)
 
 
 def _digits(number: int, kind: Kind) -> str:
@@ -162,13 +178,17 @@ def _digits(number: int, kind: Kind) -> str:
 
 
 def _text(sheet: Worksheet, row: int, at: int, text: str) -> SheetCell:
-    """Write a text as a text, whatever it begins with."""
     written: SheetCell = sheet.cell(row, at)
+    _put(written, text)
+    return written
+
+
+def _put(written: SheetCell, text: str) -> None:
+    """Write a text as a text, whatever it begins with."""
     written.value = ILLEGAL_CHARACTERS_RE.sub("", text)
     written.data_type = "s"
     if RISKY.match(text):
         written.quotePrefix = True
-    return written
 
 
 def _widths(made: Report) -> list[int]:
@@ -176,12 +196,10 @@ def _widths(made: Report) -> list[int]:
     widths = []
     for at, column in enumerate(made.columns):
         headings = [_width(column.heading) // (2 if column.kind is Kind.FEN else 1)]
-        cells = [
-            _width(shown(row.cells[at], column.kind)) for row in made.rows if row.role is not Role.HEADING or column.key == "item"
-        ]
+        cells = [_width(shown(row.cells[at], column.kind)) for row in made.rows if row.role is not Role.HEADING]
         widths.append(min(WIDEST, max(NARROWEST, *headings, *cells) + 2))
     return widths
 
 
 def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(character) in "WFA" else 1 for character in text)
+    return len(text) if text.isascii() else sum(2 if unicodedata.east_asian_width(one) in "WFA" else 1 for one in text)

@@ -38,7 +38,8 @@ def statement(session: Session, form: Form, layout: Layout, asked: Question) -> 
         for tie in layout.ties
         for column in reckoned
     ]
-    return report(form, layout, asked, rows, checks=checks)
+    notes = [f"合并数为{len(asked.books)}个账套之和；账套之间没有对应的往来科目，未作抵销。"] if asked.scope.consolidated else []
+    return report(form, layout, asked, rows, notes=notes, checks=checks)
 
 
 def _down(layout: Layout, column: FormColumn, figures: Figures) -> dict[str, int]:
