@@ -45,7 +45,7 @@ def report(
         book=book, consolidated=consolidated, first=day_of(from_), last=day_of(to), as_of=day_of(as_of), account=account,
         spread=by, known_at=known_at,
     )  # fmt: skip
-    with opened() as system, busy("making the report (报表)"), reading(system.engine) as session:
+    with opened() as system, busy("making the report (报表)"), reading(system.engine, patience="0") as session:
         made = report_of(session, name, wish)
     for file, content in ((xlsx_file, xlsx), (csv_file, csv_bytes)):
         if file is not None:

@@ -15,6 +15,7 @@ import guarantees.ties
 import ledger.banking.queries
 import ledger.banking.ties
 import ledger.business_day
+import ledger.reports.ties
 import ledger.sealing.ties
 import ledger.ties
 import loans.applications.tables
@@ -160,6 +161,7 @@ def night_steps() -> tuple[Step, ...]:
 def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
+    yield from ledger.reports.ties.checks(session)
     yield from ledger.sealing.ties.checks(session, CHAINS)
     yield from ledger.banking.ties.checks(session)
     yield from loans.ties.checks(session)

@@ -34,6 +34,7 @@ from ledger.errors import FutureDate
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
 from ledger.money import decimal_yuan, parse_yuan, yuan
 from ledger.posting import post, post_many
+from ledger.reports import ties
 from ledger.reports.catalogue import SHAPES, catalogue, make
 from ledger.reports.errors import BadForm, ReportRefused, UnknownReport
 from ledger.reports.formula import BadFormula, parse
@@ -295,7 +296,7 @@ def test_the_register_of_a_pool_over_both_years(session: Session, lived: dict[st
         "book": "惠民县RCF", "bank": "惠民农商行", "opening": "0.00", "paid_in": "1,200,000.00", "interest": "500.00",
         "paid": "35,000.00", "recovered": "11,000.00", "advanced": "0.00", "returned": "50,000.00", "other": "30.00",
         "closing": "1,126,470.00", "moved": "0.00", "approved": "0.00", "available": "1,126,470.00", "claims": "20,000.00",
-        "lost": "5,000.00", "liability": "0.00",
+        "lost": "5,000.00", "liability": "0.00", "load": "0",
     }  # fmt: skip
     assert [(one.expected, one.actual) for one in made.checks] == [("112647000", "112647000")]
     assert not made.broken
@@ -387,6 +388,15 @@ def test_a_report_is_refused_for_books_it_is_not_about(session: Session, lived: 
         make(session, catalogue(), "cash-journal", ask(lived["RCF"], since=(2017, 1), to=(2017, 1), account="3007"))
     with pytest.raises(UnknownReport, match="没有报表 nothing；可选：trial-balance 科目余额表、"):
         make(session, catalogue(), "nothing", ask(lived["RCF"], since=(2017, 1), to=(2017, 1)))
+
+
+def test_verify_holds_every_books_statements(session: Session, lived: dict[str, Book]) -> None:
+    session.execute(text("UPDATE ledger.business_day SET business_date = '2018-07-01'"))
+    found = {check.check: (check.expected, check.actual) for check in ties.checks(session)}
+    assert found["reports: RCF-371621 资产负债表：资产=负债+净资产（期末数）"] == ("114650000", "114650000")
+    assert found["reports: ISF-371621 收入支出表：期末结余=净资产（本年累计数）"] == ("28115433", "28115433")
+    assert len(found) == 4 * 4 + 3 * 2, "two ties of two columns in four books' balance sheets, one in three books' income"
+    assert set(ties.checks(session)) <= set(wiring.verify(session))
 
 
 # Laws

@@ -62,7 +62,7 @@ def make_app(system: System) -> FastAPI:
         ("/vouchers", pages.vouchers),
         ("/loans", pages.loans),
         ("/loans/{book_code}/{contract:path}", pages.loan),
-        ("/reports", pages.reports.list),
+        ("/reports", pages.reports.index),
         ("/reports/{name}.xlsx", pages.reports.xlsx),
         ("/reports/{name}.csv", pages.reports.csv),
         ("/reports/{name}", pages.reports.show),

@@ -42,7 +42,7 @@ class ReportPages:
     def __init__(self, engine: Engine, page: Callable[..., HTMLResponse], common: Callable[[Session], dict[str, Any]]) -> None:
         self._engine, self._page, self._common = engine, page, common
 
-    def list(self) -> HTMLResponse:
+    def index(self) -> HTMLResponse:
         """List the reports (报表目录)."""
         with queries.reading(self._engine) as session:
             values = self._common(session)

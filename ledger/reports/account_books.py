@@ -18,7 +18,7 @@ from ledger.reports.queries import AccountTitle, Flows, PostedLine, account_titl
 from ledger.reports.question import Question
 from ledger.reports.report import AccountPage, Cell, Column, Kind, Report, Role, Row, VoucherPage
 
-CELLS = frozenset({"date", "book", "voucher", "summary", "account", "title", "others", "debit", "credit", "direction", "balance"})
+CELLS = frozenset({"date", "book", "voucher", "summary", "others", "debit", "credit", "direction", "balance"})
 """What a row of an account book can hold."""
 BY_ACCOUNT = "account"
 """What a 多栏账 is spread over when it is spread over the accounts below one."""

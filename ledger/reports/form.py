@@ -7,8 +7,8 @@ Columns and lines may bear formulas; a `span` says over which days a column's ar
 from dataclasses import dataclass
 from enum import StrEnum
 
-from ledger.reports.formula import Formula, Term
-from ledger.reports.report import Column, Kind, Role
+from ledger.reports.formula import Formula
+from ledger.reports.report import Column, Role
 
 
 class Span(StrEnum):
@@ -44,7 +44,6 @@ class FormColumn:
     formula: Formula = ()
     share: tuple[str, str] | None = None  # keys of a part and a whole
     consolidated: bool = False
-    total: bool = True  # whether its figures add up
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,15 +90,6 @@ class Layout:
     months: int = 0  # after how many money is idle
     complete: Complete = Complete.NOTHING
 
-    def terms(self) -> tuple[Term, ...]:
-        """Return all terms of its formulas."""
-        formulas = [
-            *(column.formula for column in self.columns),
-            *(line.formula for line in self.lines),
-            *(formula for note in self.notes for _, formula in note.figures),
-        ]
-        return tuple(part for formula in formulas for part in formula if isinstance(part, Term))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Form:
@@ -126,4 +116,3 @@ class Form:
 
 
 _OF_ACCOUNTS = frozenset({"trial-balance", "general-ledger", "account-pages", "multi-column"})
-KINDS_OF_CELLS = {kind.value: kind for kind in Kind}

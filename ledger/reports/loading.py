@@ -20,7 +20,7 @@ FOLDER = Path(__file__).parent / "definitions"
 
 _FORM = {"title", "shape", "begins", "of_a_day", "about", "layout"}
 _LAYOUT = {"kinds", "column", "line", "tie", "note", "by", "accounts", "spread", "parts", "months", "complete"}
-_COLUMN = {"key", "heading", "kind", "span", "formula", "share", "consolidated", "total"}
+_COLUMN = {"key", "heading", "kind", "span", "formula", "share", "consolidated"}
 _LINE = {"key", "heading", "role", "formula", "memo"}
 _TIE = {"name", "left", "right"}
 _NOTE = {"text", "figures"}
@@ -92,7 +92,6 @@ def _column(said: Mapping[str, Any]) -> FormColumn:
         column=Column(_text(said, "key"), _text(said, "heading"), _choice(Kind, said.get("kind", "fen"))),
         span=_choice(Span, said.get("span", "period")), formula=parse(said["formula"]) if "formula" in said else (),
         share=(share[0], share[1]) if share else None, consolidated=bool(said.get("consolidated", False)),
-        total=bool(said.get("total", True)),
     )  # fmt: skip
 
 

@@ -127,8 +127,12 @@ def posted_lines(
         yield PostedLine(
             book_id=row.book_id, seq=row.seq, day=row.value_date, word=row.word, number=row.number, narration=row.narration,
             account=row.account, debit=row.fen if row.side == "D" else 0, credit=row.fen if row.side == "C" else 0,
-            others=tuple(row.others), dimensions={name: getattr(row, name) for name in by},
+            others=tuple(row.others), dimensions={name: _code(getattr(row, name)) for name in by},
         )  # fmt: skip
+
+
+def _code(value: object) -> str | None:
+    return None if value is None else str(value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
