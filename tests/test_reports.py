@@ -393,8 +393,8 @@ def test_a_report_is_refused_for_books_it_is_not_about(session: Session, lived: 
 def test_verify_holds_every_books_statements(session: Session, lived: dict[str, Book]) -> None:
     session.execute(text("UPDATE ledger.business_day SET business_date = '2018-07-01'"))
     found = {check.check: (check.expected, check.actual) for check in ties.checks(session)}
-    assert found["reports: RCF-371621 资产负债表：资产=负债+净资产（期末数）"] == ("114650000", "114650000")
-    assert found["reports: ISF-371621 收入支出表：期末结余=净资产（本年累计数）"] == ("28115433", "28115433")
+    assert found["ledger: RCF-371621 资产负债表：资产=负债+净资产（期末数）"] == ("114650000", "114650000")
+    assert found["ledger: ISF-371621 收入支出表：期末结余=净资产（本年累计数）"] == ("28115433", "28115433")
     assert len(found) == 4 * 4 + 3 * 2, "two ties of two columns in four books' balance sheets, one in three books' income"
     assert set(ties.checks(session)) <= set(wiring.verify(session))
 

@@ -25,4 +25,4 @@ def checks(session: Session) -> Iterator[Check]:
         for name in STATEMENTS:
             if book.kind in reports[name][0].kinds:
                 for check in make(session, reports, name, asked).checks:
-                    yield Check(check=f"reports: {book.code} {check.check}", expected=check.expected, actual=check.actual)
+                    yield Check(check=f"ledger: {book.code} {check.check}", expected=check.expected, actual=check.actual)
