@@ -797,6 +797,9 @@ def test_books_of_a_kind_are_consolidated_and_names_are_told(session: Session, l
     assert (known.known_at, figures(known)["资产合计"]) == (1, "1,000,000.00")
     journal = report_of(session, "subsidiary-ledger", Wish(consolidated="RCF,ISF", account="1004", as_of=date(2018, 3, 31)))
     assert {row.cells[journal.column("book")] for row in journal.rows if row.role is Role.LINE} == {"RCF-371621"}
+    name = "阳信县风险补偿金专账（演示数据）"
+    open_book(session, BookCode("RCF-371622"), BookKind.COMPENSATION, name, "371622", None, "fund-2016")
+    assert report_of(session, "balance-sheet", Wish(consolidated="RCF")).scope.name == "风险补偿金专账（2个账套合并，演示数据）"
     register = report_of(session, "fund-register", Wish())
     assert register.rows[0].cells[:2] == ("惠民县RCF", "惠民农商行（演示）")
 

@@ -20,6 +20,9 @@ from ledger.reports.report import Cell, Report, Row
 from loans.products import products
 from registry.reference import bank_names, county_names
 
+DEMO = "演示数据"
+"""What the names of the demo's books say, and so every report of several of them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wish:
@@ -121,7 +124,8 @@ def _books(session: Session, form: Form, wish: Wish) -> tuple[list[Book], str]:
     if not mine:
         raise ReportRefused(form.title, "没有这类账套")
     called = "、".join(title for kind, title in BOOK_KINDS.items() if kind in kinds)
-    return mine, f"{called}（{len(mine)}个账套合并）" if len(mine) > 1 else mine[0].name
+    demo = DEMO if any(DEMO in book.name for book in mine) else ""
+    return mine, f"{called}（{len(mine)}个账套合并{demo and '，'}{demo}）" if len(mine) > 1 else mine[0].name
 
 
 def _masked(made: Report) -> Report:
