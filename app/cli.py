@@ -22,6 +22,7 @@ from app import (
     cli_period,
     cli_policy,
     cli_relending,
+    cli_report,
     cli_seal,
     cli_subsidy,
     cli_suspicion,
@@ -72,6 +73,7 @@ app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
+app.command("report")(cli_report.report)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 

@@ -15,12 +15,14 @@ import guarantees.ties
 import ledger.banking.queries
 import ledger.banking.ties
 import ledger.business_day
+import ledger.reports.ties
 import ledger.sealing.ties
 import ledger.ties
 import loans.applications.tables
 import loans.applications.ties
 import loans.queries
 import loans.relending.tables
+import loans.subsidy.reports
 import loans.subsidy.tables
 import loans.subsidy.ties
 import loans.tables
@@ -37,6 +39,7 @@ from ledger.books import Book
 from ledger.calendar import DAY, next_month
 from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
+from ledger.reports.catalogue import Catalogue, catalogue
 from ledger.sealing.chain import JOURNAL, Chain
 from ledger.sealing.seal import seal
 from ledger.server import embedded
@@ -161,6 +164,7 @@ def night_steps() -> tuple[Step, ...]:
 def verify(session: Session) -> Iterator[Check]:
     """Yield every tie of every package, re-derived."""
     yield from ledger.ties.checks(session)
+    yield from ledger.reports.ties.checks(session)
     yield from ledger.sealing.ties.checks(session, CHAINS)
     yield from ledger.banking.ties.checks(session)
     yield from loans.ties.checks(session)
@@ -168,6 +172,12 @@ def verify(session: Session) -> Iterator[Check]:
     yield from loans.subsidy.ties.checks(session)
     yield from guarantees.ties.checks(session)
     yield from solar.ties.checks(session)
+
+
+def reports() -> Catalogue:
+    """Return every report of every package, in the order of their numbers."""
+    found = {**catalogue(), **loans.subsidy.reports.reports()}
+    return dict(sorted(found.items(), key=lambda one: one[1][0].number))
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:

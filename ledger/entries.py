@@ -6,6 +6,9 @@ from datetime import date
 from ledger.journal import BookCode, JournalEntry, Posting, Side, in_red
 from ledger.queries import StoredEntry, Turnover
 
+YEAR_CLOSED = "ledger.year_closed"
+"""The economic event of a year end, and of its taking back."""
+
 
 def reversed_in_red(original: StoredEntry, value_date: date, maker: str, reason: str) -> JournalEntry:
     """Undo an entry for good: the same postings as negative amounts (红字冲销, domain.md 5.3).
@@ -38,7 +41,7 @@ def year_closed(
     return JournalEntry(
         book=book,
         reference=reference,
-        kind="ledger.year_closed",
+        kind=YEAR_CLOSED,
         value_date=date(year, 12, 31),
         narration=f"{year}年度结转",
         postings=tuple(postings),

@@ -13,12 +13,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 from test_replay_laws import begin_on, close, failing
 
+from app import wiring
 from guarantees.funds import FundReceipt, contribute
 from ledger.books import Book, BookKind, open_book
 from ledger.calendar import DAY, add_months
 from ledger.journal import BookCode
 from ledger.money import round_half_up
 from ledger.queries import balance, turnovers
+from ledger.reports.catalogue import make
+from ledger.reports.errors import ReportRefused
+from ledger.reports.question import Question
+from ledger.reports.report import Report, Role
 from loans import servicing
 from loans.applications.application import Application
 from loans.contract import Contract
@@ -758,6 +763,8 @@ def test_a_year_of_lists_ties_whatever_happens_to_its_loans(session: Session, ba
             _happens(session, bank, luck.choice(mine), day, luck, f"{label}/{number}")
         _list_of_a_quarter(session, bank, mode, label, day, luck)
         assert not failing(session), label
+        assert not _reported(session, bank, "subsidy-positions", day).broken, label
+        assert not _reported(session, bank, "subsidy-settlement", day).broken, label
     close(session, day, period_named("2018Q1", Cadence.QUARTER).end - DAY)
     day = period_named("2018Q1", Cadence.QUARTER).end
     for loan in mine:
@@ -772,6 +779,39 @@ def test_a_year_of_lists_ties_whatever_happens_to_its_loans(session: Session, ba
     if mode is not Mode.HOUSEHOLD_FIRST:
         for one in positions(session, bank.book):
             assert (one.in_review_fen, one.approved_fen, one.unasked_fen) == (0, 0, 0), one
+
+
+def _reported(session: Session, bank: Bank, name: str, day: date) -> Report:
+    asked = Question(books=(bank.fund,), name="惠民县", since=day.replace(month=1, day=1), end=day + DAY)
+    return make(session, wiring.reports(), name, asked)
+
+
+def test_the_two_books_are_held_against_each_other_link_by_link(session: Session, bank: Bank) -> None:
+    bank.begin(E1_DRAWN)
+    first, _ = bank.lend("C1", E1_DRAWN, E1_MATURITY), bank.lend("C2", E1_DRAWN, E1_MATURITY)
+    close(session, E1_DRAWN, date(2017, 6, 20))
+    day = date(2017, 6, 21)
+
+    def told() -> dict[str, int]:
+        made = _reported(session, bank, "subsidy-positions", day)
+        assert not made.broken
+        line, total = made.rows
+        assert line.cells[2:] == total.cells[2:]
+        return {c.key: fen for c, fen in zip(made.columns[2:], line.cells[2:], strict=True) if fen}
+
+    assert told() == {"receivable": 118_416, "unasked": 118_416}
+    one = bank.prepare("2017Q2", day)
+    preparation.reject(session, one, [first.id], "待核", day, "乙", final=False)
+    assert told() == {"receivable": 118_416, "unasked": 59_208, "in_review": 59_208}
+    preparation.restore(session, bank.now(one), [first.id], "复核无误", day, "乙")
+    one = bank.approve(bank.now(one), day)
+    assert told() == {"receivable": 118_416, "approved": 118_416, "payable": 118_416}
+    one = bank.pay(one, day)
+    assert _reported(session, bank, "subsidy-positions", day).rows[0].role is Role.TOTAL, "nothing is open"
+    payment.take_return(session, one, [first.id], "T1", day, "户名不符", "丙")
+    assert told() == {"receivable": 59_208, "returned": 59_208}
+    with pytest.raises(ReportRefused, match="2017-06-20 以后又有入账；批次只知现时状态"):
+        _reported(session, bank, "subsidy-positions", day - DAY)
 
 
 def _happens(session: Session, bank: Bank, loan: Contract, day: date, luck: random.Random, name: str) -> None:

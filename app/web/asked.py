@@ -6,6 +6,7 @@ from datetime import date
 from enum import StrEnum
 from urllib.parse import urlencode
 
+from app.reports.asking import Wish
 from app.web.words import ENTRY_KINDS
 from ledger.books import Book, BookKind
 from loans.products import products, small_loan_codes
@@ -41,6 +42,7 @@ class VoucherFilter:
     account: str = ""
     product: str = ""
     products: tuple[str, ...] = ()
+    voucher: str = ""  # one voucher's word and number, such as 记-12
     page: int = 1
     opened: bool = False  # whether every voucher shows its postings
 
@@ -53,6 +55,7 @@ class VoucherFilter:
         """Return the address of the same question's other page, or with its vouchers opened or shut."""
         values = {
             "book": self.book, "month": self.month_text, "kind": self.kind, "account": self.account, "product": self.product,
+            "voucher": self.voucher,
             "open": "1" if (self.opened if opened is None else opened) else "", "page": str(page) if page > 1 else "",
         }  # fmt: skip
         return address_of("/vouchers", values)
@@ -74,10 +77,69 @@ class LoanFilter:
         return address_of("/loans", values)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFilter:
+    """Which report is asked for: `book` is a book's code or a kind of books to consolidate, months and day as written."""
+
+    name: str
+    book: str = ""
+    first: str = ""
+    last: str = ""
+    as_of: str = ""
+    account: str = ""
+    spread: str = ""
+    page: int = 1
+
+    def address(self, page: int = 1, *, ending: str = "", **other: str) -> str:
+        """Return the address of the same question's other page, of its file, or with another value."""
+        values = {
+            "book": self.book, "from": self.first, "to": self.last, "as_of": self.as_of, "account": self.account,
+            "by": self.spread, "page": str(page) if page > 1 else "",
+        }  # fmt: skip
+        return address_of(f"/reports/{self.name}{ending}", values | other)
+
+    @property
+    def wish(self) -> Wish:
+        """The same as a wish.
+
+        Raises:
+            BadQuery: a month or a day can't be meant.
+        """
+        kind = self.book in list(BookKind)
+        return Wish(
+            book="" if kind else self.book, consolidated=self.book if kind else "", first=month_asked(self.first, None),
+            last=month_asked(self.last, None), as_of=day_asked(self.as_of), account=account_asked(self.account),
+            spread=self.spread,
+        )  # fmt: skip
+
+
 def address_of(path: str, values: dict[str, str]) -> str:
     """Return a path with the values that are not empty as its query string."""
     query = urlencode({name: value for name, value in values.items() if value})
     return f"{path}?{query}" if query else path
+
+
+def day_asked(text: str) -> date | None:
+    """Return a day, or None if none is given.
+
+    Raises:
+        BadQuery: not a day such as 2017-09-30.
+    """
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise BadQuery("日期应写成 2017-09-30 这样的年月日。") from None
+
+
+def voucher_asked(text: str) -> str:
+    """Return a voucher's word and number, or nothing.
+
+    Raises:
+        BadQuery: not such as 记-12.
+    """
+    if text and not re.fullmatch(r"[^-\d\s]{1,4}-[0-9]{1,9}", text):
+        raise BadQuery("凭证字号应写成 记-12 这样。")
+    return text
 
 
 def page_asked(text: str) -> int:

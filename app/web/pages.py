@@ -22,6 +22,7 @@ from app.web import asked as ask
 from app.web import queries
 from app.web.asked import BadQuery, LoanFilter, VoucherFilter
 from app.web.queries import home, loan, loans, vouchers
+from app.web.reports import ReportPages
 from app.web.words import FILTERS, NAMES
 from app.wiring import System
 from ledger.books import books, find_book
@@ -61,6 +62,10 @@ def make_app(system: System) -> FastAPI:
         ("/vouchers", pages.vouchers),
         ("/loans", pages.loans),
         ("/loans/{book_code}/{contract:path}", pages.loan),
+        ("/reports", pages.reports.index),
+        ("/reports/{name}.xlsx", pages.reports.xlsx),
+        ("/reports/{name}.csv", pages.reports.csv),
+        ("/reports/{name}", pages.reports.show),
     ):
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_class=HTMLResponse)
     app.add_api_route("/favicon.ico", lambda: Response(status_code=HTTPStatus.NO_CONTENT), methods=["GET"])
@@ -103,6 +108,7 @@ class _Pages:
 
     def __init__(self, system: System) -> None:
         self._engine = system.engine
+        self.reports = ReportPages(system.engine, self._page, _common)
         self._templates = Environment(
             loader=FileSystemLoader(FOLDER / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
             lstrip_blocks=True,
@@ -136,6 +142,7 @@ class _Pages:
             asked = VoucherFilter(
                 book=given("book"), books=wanted, month=ask.month_asked(given("month"), months[0] if months else None),
                 kind=ask.kind_asked(given("kind")), account=ask.account_asked(given("account")), product=given("product"),
+                voucher=ask.voucher_asked(given("voucher")),
                 products=ask.products_asked(given("product")), page=ask.page_asked(given("page")),
                 opened=given("open") == "1",
             )  # fmt: skip

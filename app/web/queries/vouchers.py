@@ -144,6 +144,8 @@ def _voucher_conditions(asked: VoucherFilter) -> tuple[str, dict[str, object]]:
         where.append("e.month = :month")
     if asked.kind:
         where.append("e.kind = :kind")
+    if asked.voucher:
+        where.append("e.word || '-' || e.number = :voucher")
     if asked.account or asked.products:
         where.append(
             "EXISTS (SELECT FROM ledger.posting p "
@@ -151,7 +153,7 @@ def _voucher_conditions(asked: VoucherFilter) -> tuple[str, dict[str, object]]:
         )  # fmt: skip
     values: dict[str, object] = {
         "books": list(asked.books), "month": asked.month, "kind": asked.kind, "account": asked.account,
-        "products": list(asked.products),
+        "products": list(asked.products), "voucher": asked.voucher,
     }  # fmt: skip
     return " AND ".join(where), values
 
