@@ -31,7 +31,7 @@ from ledger.calendar import next_month
 from ledger.chart import CHARTS, chart
 from ledger.closing import close_year
 from ledger.errors import FutureDate
-from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side, credit, debit
+from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
 from ledger.money import decimal_yuan, parse_yuan, yuan
 from ledger.posting import post, post_many
 from ledger.reports import ties
@@ -423,7 +423,10 @@ def post_random(session: Session, book: Book, journal: Sequence[tuple[date, str,
         [
             JournalEntry(
                 book=book.code, reference=f"begun/{n}", kind="any", value_date=date(2017, 1, 1), narration="期初", maker="甲",
-                postings=(debit("1004", enough, Dimensions(bank=code)), credit("2015.01", enough, Dimensions(bank=code))),
+                postings=(
+                    Posting("1004", Side.DEBIT, enough, Dimensions(bank=code)),
+                    Posting("2015.01", Side.CREDIT, enough, Dimensions(bank=code)),
+                ),
             )
             for n, code in enumerate(bank)
         ],

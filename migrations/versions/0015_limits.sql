@@ -67,7 +67,7 @@ CREATE CONSTRAINT TRIGGER entry_balances AFTER INSERT ON ledger.unfinished_entry
 -- looked up is asked for as the first not below it: that order only its own key has, while "equal to it" may be sought along
 -- another key of the book.
 
--- Entries, once per statement: their months are open; people's were approved; they balance, or are looked at again at the end.
+-- Entries, once per statement: their months are open, people's were approved, and their postings are there or come by the end.
 DROP TRIGGER open_month ON ledger.journal_entry;
 DROP TRIGGER approved ON ledger.journal_entry;
 DROP FUNCTION ledger.refuse_closed_month();
@@ -97,19 +97,16 @@ BEGIN
 
     INSERT INTO ledger.unfinished_entry (book_id, seq)
     SELECT a.book_id, a.seq FROM arrived AS a
-     WHERE NOT (
-        SELECT count(*) = a.lines AND sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END) = 0
-               AND bool_and(p.value_date = a.value_date)
-          FROM (SELECT * FROM ledger.posting AS l WHERE l.book_id = a.book_id AND l.seq >= a.seq
-                 ORDER BY l.seq, l.line LIMIT a.lines) AS p
-         WHERE p.seq = a.seq
-     ) IS TRUE;
+     WHERE (SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq >= a.seq
+             ORDER BY p.seq, p.line LIMIT 1) IS DISTINCT FROM a.seq
+    ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 CREATE TRIGGER lawful AFTER INSERT ON ledger.journal_entry
     REFERENCING NEW TABLE AS arrived FOR EACH STATEMENT EXECUTE FUNCTION ledger.check_entries();
 
--- Postings, once per statement: none is added to an entry that is complete, and what is limited stays at zero or above.
+-- Postings, once per statement: those of an entry balance and bear its date, or are looked at again at the end; none is added to
+-- an entry that is complete; what is limited stays at zero or above.
 DROP TRIGGER complete_when_posted ON ledger.posting;
 DROP FUNCTION ledger.refuse_late_postings();
 CREATE FUNCTION ledger.check_postings() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
@@ -119,11 +116,24 @@ DECLARE
     limited boolean;
     short record;
 BEGIN
-    SELECT bool_or(a.line NOT BETWEEN 1 AND (
-               SELECT e.lines FROM ledger.journal_entry AS e WHERE e.book_id = a.book_id AND e.seq >= a.seq
-                ORDER BY e.seq LIMIT 1)),
-           bool_or((SELECT c.limited FROM ledger.account AS c WHERE c.book_id = a.book_id AND c.code = a.account))
-      INTO late, limited FROM arrived AS a;
+    WITH by_entry AS MATERIALIZED (
+        SELECT a.book_id, a.seq, count(*) AS lines, sum(CASE a.side WHEN 'D' THEN a.fen ELSE -a.fen END) AS residue,
+               min(a.line) AS first, max(a.line) AS last, min(a.value_date) AS since, max(a.value_date) AS until
+          FROM arrived AS a GROUP BY a.book_id, a.seq
+    ), looked_at AS MATERIALIZED (
+        SELECT b.book_id, b.seq, b.first < 1 OR b.last > e.lines AS late,
+               b.lines = e.lines AND b.residue = 0 AND b.since = e.value_date AND b.until = e.value_date AS complete
+          FROM by_entry AS b CROSS JOIN LATERAL (
+            SELECT o.lines, o.value_date FROM ledger.journal_entry AS o WHERE o.book_id = b.book_id AND o.seq >= b.seq
+             ORDER BY o.seq LIMIT 1
+          ) AS e
+    ), unfinished AS (
+        INSERT INTO ledger.unfinished_entry (book_id, seq) SELECT l.book_id, l.seq FROM looked_at AS l WHERE NOT l.complete
+        ON CONFLICT DO NOTHING
+    )
+    SELECT bool_or(l.late) INTO late FROM looked_at AS l;
+    SELECT bool_or((SELECT c.limited FROM ledger.account AS c WHERE c.book_id = a.book_id AND c.code = a.account))
+      INTO limited FROM (SELECT DISTINCT book_id, account FROM arrived) AS a;
     IF late THEN
         RAISE EXCEPTION 'an entry is complete when posted; no posting may be added to it' USING ERRCODE = 'FP001';
     END IF;
@@ -243,30 +253,29 @@ BEGIN
             RAISE EXCEPTION '%', v_refused USING ERRCODE = 'FP004';
         END IF;
 
-        v_seq := v_old;
-        FOR one IN
-            WITH new AS MATERIALIZED (
-                SELECT v_book[u.ord] AS book_id, date_trunc('month', u.value_date::timestamp)::date AS month, u.word, u.ord
-                  FROM unnest(p_value_date, p_word) WITH ORDINALITY AS u (value_date, word, ord) WHERE v_old[u.ord] IS NULL
-            ), series AS (
-                INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
-                SELECT book_id, month, word, count(*)::integer FROM new
-                 GROUP BY book_id, month, word ORDER BY book_id, month, word
-                ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + excluded.last_number
-                RETURNING s.book_id, s.month, s.word, s.last_number
-            ), books AS (
-                UPDATE ledger.book AS b SET last_seq = b.last_seq + n.fresh
-                  FROM (SELECT book_id, count(*) AS fresh FROM new GROUP BY book_id) AS n
-                 WHERE b.id = n.book_id
-                RETURNING b.id AS book_id, b.last_seq
-            )
+        WITH given AS MATERIALIZED (
+            SELECT v_book[u.ord] AS book_id, date_trunc('month', u.value_date::timestamp)::date AS month, u.word, u.ord,
+                   v_old[u.ord] AS old
+              FROM unnest(p_value_date, p_word) WITH ORDINALITY AS u (value_date, word, ord)
+        ), series AS (
+            INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
+            SELECT book_id, month, word, count(*)::integer FROM given WHERE old IS NULL
+             GROUP BY book_id, month, word ORDER BY book_id, month, word
+            ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + excluded.last_number
+            RETURNING s.book_id, s.month, s.word, s.last_number
+        ), books AS (
+            UPDATE ledger.book AS b SET last_seq = b.last_seq + n.fresh
+              FROM (SELECT book_id, count(*) AS fresh FROM given WHERE old IS NULL GROUP BY book_id) AS n
+             WHERE b.id = n.book_id
+            RETURNING b.id AS book_id, b.last_seq
+        ), numbered AS (
             SELECT n.ord, b.last_seq + 1 - row_number() OVER (PARTITION BY n.book_id ORDER BY n.ord DESC) AS seq,
                    s.last_number + 1 - row_number() OVER (PARTITION BY n.book_id, n.month, n.word ORDER BY n.ord DESC) AS number
-              FROM new AS n JOIN books AS b USING (book_id) JOIN series AS s USING (book_id, month, word)
-        LOOP
-            v_seq[one.ord] := one.seq;
-            v_number[one.ord] := one.number;
-        END LOOP;
+              FROM given AS n JOIN books AS b USING (book_id) JOIN series AS s USING (book_id, month, word)
+             WHERE n.old IS NULL
+            UNION ALL SELECT n.ord, n.old, v_number[n.ord] FROM given AS n WHERE n.old IS NOT NULL
+        )
+        SELECT array_agg(n.seq ORDER BY n.ord), array_agg(n.number ORDER BY n.ord) INTO v_seq, v_number FROM numbered AS n;
     END IF;
 
     WITH entries AS (
