@@ -131,11 +131,17 @@ journal_entry = Table(
     PrimaryKeyConstraint("book_id", "seq"),
     UniqueConstraint("book_id", "reference"),
     UniqueConstraint("book_id", "month", "word", "number"),
-    UniqueConstraint("book_id", "reverses_seq"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     ForeignKeyConstraint(["book_id", "reverses_seq"], ["ledger.journal_entry.book_id", "ledger.journal_entry.seq"]),
     CheckConstraint("month = date_trunc('month', value_date::timestamp)::date", name="month"),
     CheckConstraint("maker = 'system' OR maker <> checker", name="two_people"),
+    Index(
+        "uq_journal_entry_book_id_reverses_seq",
+        "book_id",
+        "reverses_seq",
+        unique=True,
+        postgresql_where=text("reverses_seq IS NOT NULL"),
+    ),
     schema="ledger",
 )
 

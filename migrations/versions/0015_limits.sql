@@ -31,6 +31,12 @@ SELECT book_id, account, whose, value_date, sum(sum(fen)) OVER (PARTITION BY boo
           FROM ledger.posting AS p JOIN ledger.account AS c ON c.book_id = p.book_id AND c.code = p.account WHERE c.limited) AS m
  GROUP BY book_id, account, whose, value_date;
 
+-- Few entries reverse another. Without the others the key is smaller, and no look-up of an entry by its sequence, planned while
+-- the table was small, can take it for the one to go by.
+ALTER TABLE ledger.journal_entry DROP CONSTRAINT uq_journal_entry_book_id_reverses_seq;
+CREATE UNIQUE INDEX uq_journal_entry_book_id_reverses_seq ON ledger.journal_entry (book_id, reverses_seq)
+    WHERE reverses_seq IS NOT NULL;
+
 -- Entries whose postings did not all come in one statement with them: looked at when the transaction ends.
 CREATE TABLE ledger.unfinished_entry (
     book_id bigint NOT NULL,
@@ -74,32 +80,29 @@ DROP FUNCTION ledger.refuse_closed_month();
 DROP FUNCTION ledger.refuse_unapproved_voucher();
 CREATE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog AS $$
 DECLARE
-    closed record;
+    closed text;
     unapproved text;
+    bare boolean;
 BEGIN
-    SELECT b.code, p.month INTO closed
-      FROM (SELECT DISTINCT book_id, month FROM arrived) AS a
-      JOIN ledger.period AS p USING (book_id, month) JOIN ledger.book AS b ON b.id = a.book_id LIMIT 1;
-    IF FOUND THEN
-        RAISE EXCEPTION '%|%', closed.code, closed.month USING ERRCODE = 'FP003';
+    SELECT (SELECT min(b.code || '|' || p.month) FROM (SELECT DISTINCT book_id, month FROM arrived) AS d
+              JOIN ledger.period AS p USING (book_id, month) JOIN ledger.book AS b ON b.id = d.book_id),
+           min(a.event) FILTER (WHERE a.kind = 'ledger.voucher' AND NOT EXISTS (
+               SELECT FROM (
+                   SELECT s.kind, s.actor FROM ledger.voucher_step AS s
+                    WHERE s.book_id = a.book_id AND 'voucher/' || s.serial = a.event ORDER BY s.seq DESC LIMIT 1
+               ) AS last WHERE last.kind = 'approved' AND last.actor = a.checker)),
+           bool_or((SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq >= a.seq
+                     ORDER BY p.seq, p.line LIMIT 1) IS DISTINCT FROM a.seq)
+      INTO closed, unapproved, bare FROM arrived AS a;
+    IF closed IS NOT NULL THEN
+        RAISE EXCEPTION '%', closed USING ERRCODE = 'FP003';
     END IF;
-
-    SELECT a.event INTO unapproved FROM arrived AS a
-     WHERE a.kind = 'ledger.voucher' AND NOT EXISTS (
-        SELECT FROM (
-            SELECT s.kind, s.actor FROM ledger.voucher_step AS s
-             WHERE s.book_id = a.book_id AND 'voucher/' || s.serial = a.event ORDER BY s.seq DESC LIMIT 1
-        ) AS last WHERE last.kind = 'approved' AND last.actor = a.checker
-     ) LIMIT 1;
-    IF FOUND THEN
+    IF unapproved IS NOT NULL THEN
         RAISE EXCEPTION '% is not approved (未经审核)', unapproved USING ERRCODE = 'FP005';
     END IF;
-
-    INSERT INTO ledger.unfinished_entry (book_id, seq)
-    SELECT a.book_id, a.seq FROM arrived AS a
-     WHERE (SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq >= a.seq
-             ORDER BY p.seq, p.line LIMIT 1) IS DISTINCT FROM a.seq
-    ON CONFLICT DO NOTHING;
+    IF bare THEN
+        INSERT INTO ledger.unfinished_entry (book_id, seq) SELECT a.book_id, a.seq FROM arrived AS a ON CONFLICT DO NOTHING;
+    END IF;
     RETURN NULL;
 END $$;
 CREATE TRIGGER lawful AFTER INSERT ON ledger.journal_entry
@@ -113,29 +116,26 @@ CREATE FUNCTION ledger.check_postings() RETURNS trigger LANGUAGE plpgsql SECURIT
 #variable_conflict use_column
 DECLARE
     late boolean;
+    complete boolean;
     limited boolean;
     short record;
 BEGIN
-    WITH by_entry AS MATERIALIZED (
-        SELECT a.book_id, a.seq, count(*) AS lines, sum(CASE a.side WHEN 'D' THEN a.fen ELSE -a.fen END) AS residue,
-               min(a.line) AS first, max(a.line) AS last, min(a.value_date) AS since, max(a.value_date) AS until
-          FROM arrived AS a GROUP BY a.book_id, a.seq
-    ), looked_at AS MATERIALIZED (
-        SELECT b.book_id, b.seq, b.first < 1 OR b.last > e.lines AS late,
-               b.lines = e.lines AND b.residue = 0 AND b.since = e.value_date AND b.until = e.value_date AS complete
-          FROM by_entry AS b CROSS JOIN LATERAL (
-            SELECT o.lines, o.value_date FROM ledger.journal_entry AS o WHERE o.book_id = b.book_id AND o.seq >= b.seq
-             ORDER BY o.seq LIMIT 1
-          ) AS e
-    ), unfinished AS (
-        INSERT INTO ledger.unfinished_entry (book_id, seq) SELECT l.book_id, l.seq FROM looked_at AS l WHERE NOT l.complete
-        ON CONFLICT DO NOTHING
-    )
-    SELECT bool_or(l.late) INTO late FROM looked_at AS l;
-    SELECT bool_or((SELECT c.limited FROM ledger.account AS c WHERE c.book_id = a.book_id AND c.code = a.account))
-      INTO limited FROM (SELECT DISTINCT book_id, account FROM arrived) AS a;
+    SELECT bool_or(b.first < 1 OR b.last > e.lines),
+           bool_and(b.lines = e.lines AND b.residue = 0 AND b.since = e.value_date AND b.until = e.value_date),
+           (SELECT bool_or((SELECT c.limited FROM ledger.account AS c WHERE c.book_id = d.book_id AND c.code = d.account))
+              FROM (SELECT DISTINCT book_id, account FROM arrived) AS d)
+      INTO late, complete, limited
+      FROM (SELECT a.book_id, a.seq, count(*) AS lines, sum(CASE a.side WHEN 'D' THEN a.fen ELSE -a.fen END) AS residue,
+                   min(a.line) AS first, max(a.line) AS last, min(a.value_date) AS since, max(a.value_date) AS until
+              FROM arrived AS a GROUP BY a.book_id, a.seq) AS b
+     CROSS JOIN LATERAL (SELECT o.lines, o.value_date FROM ledger.journal_entry AS o
+                          WHERE o.book_id = b.book_id AND o.seq >= b.seq ORDER BY o.seq LIMIT 1) AS e;
     IF late THEN
         RAISE EXCEPTION 'an entry is complete when posted; no posting may be added to it' USING ERRCODE = 'FP001';
+    END IF;
+    IF complete IS NOT TRUE THEN
+        INSERT INTO ledger.unfinished_entry (book_id, seq) SELECT DISTINCT a.book_id, a.seq FROM arrived AS a
+        ON CONFLICT DO NOTHING;
     END IF;
     IF limited IS NOT TRUE THEN
         RETURN NULL;
@@ -215,8 +215,8 @@ BEGIN
 
     IF cardinality(p_book) <= 20 THEN
         FOR i IN 1 .. cardinality(p_book) LOOP
-            SELECT b.id AS book_id, b.last_seq + 1 AS seq INTO home FROM ledger.book AS b
-             WHERE b.code = p_book[i] FOR NO KEY UPDATE;
+            UPDATE ledger.book AS b SET last_seq = b.last_seq + 1 WHERE b.code = p_book[i]
+            RETURNING b.id AS book_id, b.last_seq AS seq INTO home;
             IF NOT FOUND THEN
                 RETURN;
             END IF;
@@ -230,8 +230,9 @@ BEGIN
             v_book[i] := home.book_id;
             v_old[i] := one.seq;
             v_seq[i] := coalesce(one.seq, home.seq);
-            IF one.seq IS NULL THEN
-                UPDATE ledger.book AS b SET last_seq = home.seq WHERE b.id = home.book_id;
+            IF one.seq IS NOT NULL THEN
+                UPDATE ledger.book AS b SET last_seq = home.seq - 1 WHERE b.id = home.book_id;
+            ELSE
                 INSERT INTO ledger.voucher_series AS s (book_id, month, word, last_number)
                 VALUES (home.book_id, date_trunc('month', p_value_date[i]::timestamp)::date, p_word[i], 1)
                 ON CONFLICT (book_id, month, word) DO UPDATE SET last_number = s.last_number + 1
