@@ -16,6 +16,7 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import (
     cli_bank,
+    cli_book,
     cli_export,
     cli_loan,
     cli_period,
@@ -58,6 +59,7 @@ app = typer.Typer(
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 app.add_typer(cli_bank.app, name="bank")
+app.add_typer(cli_book.app, name="book")
 app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")

@@ -6,7 +6,7 @@ other stands in quotes as JSON, with everything escaped that one of them might t
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 
 _PLAIN = re.compile(r"[\w./~-]+")
 _NOTE = re.compile(r'\s*([a-z_]+):("(?:[^"\\]|\\.)*"|[\w./~-]+)\s*(,|$)')
@@ -18,7 +18,7 @@ def written(notes: Iterable[tuple[str, object]]) -> str:
     return ", ".join(f"{name}:{_value(str(value))}" for name, value in notes)
 
 
-def read(comment: str) -> Mapping[str, str]:
+def read(comment: str) -> dict[str, str]:
     """Return the notes of a comment that is nothing but notes; of any other comment, none."""
     found: dict[str, str] = {}
     position = 0
