@@ -20,6 +20,11 @@ from ledger.tables import account
 
 _CODE = re.compile(r"[0-9A-Za-z]+(\.[0-9A-Za-z]+)*")
 _NEEDS = ("", "bank", "project")
+FUND_CHART, LOAN_CHART = "fund-2016", "loan-2016"
+OURS = {
+    BookKind.COMPENSATION: FUND_CHART, BookKind.SUBSIDY: FUND_CHART, BookKind.SOLAR: FUND_CHART, BookKind.LOANS: LOAN_CHART,
+}  # fmt: skip
+"""The charts that come with the program, by the kind of book; accounts of theirs that people can't write on are the modules'."""
 Row = Mapping[str, str]
 
 
@@ -75,10 +80,16 @@ def accounts_named(session: Session, name: str, kind: BookKind) -> tuple[Account
     """Return the accounts that a kind of book has in a chart, loaded or of the program.
 
     Raises:
-        BadChart: there is no such chart, or it has none.
+        BadChart: there is no such chart, or it lacks an account that the program's modules post on in such a book.
     """
     rows = session.scalar(select(loaded_chart.c.rows).where(loaded_chart.c.name == name))
-    return chart(name, kind) if rows is None else accounts_of(name, rows, kind)
+    if rows is None:
+        return chart(name, kind)
+    accounts = accounts_of(name, rows, kind)
+    needed = {one.code for one in chart(OURS[kind], kind) if not one.manual} if kind in OURS else set()
+    if missing := sorted(needed - {one.code for one in accounts}):
+        raise BadChart(name, f"缺少系统业务所用的科目：{'、'.join(missing)}")
+    return accounts
 
 
 def extend(session: Session, book: Book, accounts: Sequence[Account], actor: str) -> list[str]:

@@ -31,7 +31,8 @@ _DATED = re.compile(r"(\d{4})[-/](\d{2})[-/](\d{2})\s+(\S+)\s*(.*)")
 _TEXTS = re.compile(rf"(?P<first>{_STRING})?\s*(?P<second>{_STRING})?\s*(?:[#^][\w./-]+\s*)*")
 _POSTING = re.compile(r"(?:[*!#&?%A-Z]\s+)?(?P<account>[^\W\d_][\w-]*(?::[\w-]+)+)(?:\s+(?P<amount>.*))?")
 _NOTE = re.compile(r"(?P<name>[a-z][\w-]*):\s*(?P<value>.*)")
-_BALANCE = re.compile(r"(\S+)\s+([^~]+?)\s*(?:~.*)?")
+_BALANCE = re.compile(r"(\S+)\s+(.+)")
+_TOLERANCE = re.compile(r"~\s*[\d.,]+")
 _PASSED = frozenset(("open", "close", "commodity", "note", "document", "event", "query", "custom", "price"))
 _LINES_PASSED = ("option", "plugin", "pushtag", "poptag", "pushmeta", "popmeta")
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b"}
@@ -112,7 +113,7 @@ def _read_balance(reading: _Reading, number: int, day: date, rest: str) -> None:
     found = _BALANCE.fullmatch(rest)
     if found is None:
         raise LineRefused(number, f"不是余额断言：{rest}")
-    fen = amount_fen(found[2], number, reading.commodities, grouped=True)
+    fen = amount_fen(_TOLERANCE.sub("", found[2]), number, reading.commodities, grouped=True)
     reading.balances.append((day, Assertion(line=number, account=found[1], fen=fen, with_children=True)))
 
 

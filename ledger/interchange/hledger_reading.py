@@ -27,7 +27,7 @@ from ledger.interchange.foreign import (
 )
 
 _HEAD = re.compile(r"(\d{4})([-/.])(\d{1,2})\2(\d{1,2})(?:=[\d/.-]+)?(?=\s|$)\s*(?:[*!]\s*)?(?:\(([^)]*)\)\s*)?(.*)")
-_POSTING = re.compile(r"(?:[*!]\s+)?(?P<account>[^\s](?:\t?(?! {2}|\t).)*)(?:(?: {2}|\t)\s*(?P<rest>.*))?")
+_POSTING = re.compile(r"(?:[*!]\s+)?(?P<account>\S(?:(?!\s\s).)*)(?:\s\s+(?P<rest>.*))?")
 _HARMLESS = ("account", "payee", "tag", "commodity", "D", "decimal-mark")
 _REFUSED = {
     "include": "引入其他文件", "alias": "科目别名", "apply": "apply 指令", "end": "end 指令", "P": "价格", "Y": "默认年份",
@@ -154,6 +154,8 @@ def _read_posting(reading: _Reading, number: int, line: str, *, own: bool) -> tu
     if found is None:
         raise LineRefused(number, f"不是分录：{line.strip()}")
     account, rest = found["account"].strip(), (found["rest"] or "").strip()
+    if "\t" in account:
+        raise LineRefused(number, "科目与金额之间应有两个空格（hledger 不以一个制表符分隔）")
     if account[0] in "([":
         raise LineRefused(number, f"不支持虚拟分录：{account}")
     if re.search(r"(?:^|[\s,])date:|\[[\d/.=-]+\]", comment):
