@@ -52,6 +52,7 @@ def read_chart(path: Path) -> tuple[list[dict[str, str]], list[Fault]]:
     for number, raw in found.rows:
         row = {name: normal(raw.get(name)) for name in CHART_COLUMNS}
         row["code"] = text_cell(raw.get("code")) if raw.get("code") is not None else ""
+        row["title"] = _verbatim(raw, "title").strip()
         row["side"] = _SIDES.get(row["side"], row["side"])
         row |= {name: _WORDS.get(row[name], row[name]) for name in ("manual", "needs")}
         rows.append((number, row))
