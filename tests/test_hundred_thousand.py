@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
@@ -43,7 +43,7 @@ sys.exit(len(errors) > 0)
 """
 
 
-def random_entry(luck: random.Random, book: Book, accounts: list[str], number: int) -> JournalEntry:
+def random_entry(luck: random.Random, book: Book, accounts: list[str], number: int, texts: Sequence[str]) -> JournalEntry:
     """An entry of two to five lines, from a fen to ten billion yuan, a third of them in red, some texts awkward."""
     lines = [
         Posting(
@@ -54,20 +54,20 @@ def random_entry(luck: random.Random, book: Book, accounts: list[str], number: i
     ]  # fmt: skip
     residue = sum(p.fen if p.side is Side.DEBIT else -p.fen for p in lines)
     lines += [Posting(luck.choice(accounts), Side.CREDIT, residue)] if residue else []
-    text = luck.choice(AWKWARD) if luck.random() < 0.2 else f"凭证 {number}"
+    text = luck.choice(texts) if luck.random() < 0.2 else f"凭证 {number}"
     return JournalEntry(
         book=book.code, reference=f"random/{number}/{text}", kind="random", value_date=date(2017, 1, 1) + timedelta(luck.randrange(365)),
         narration=text, postings=tuple(lines),
     )  # fmt: skip
 
 
-def post_random(session: Session, mine: list[Book], count: int) -> None:
+def post_random(session: Session, mine: list[Book], count: int, texts: Sequence[str] = AWKWARD) -> None:
     luck = random.Random(20171017)
     charts = {
         b.id: list(session.scalars(select(account.c.code).where(account.c.book_id == b.id).order_by(account.c.code)))
         for b in mine
     }
-    made = (random_entry(luck, book, charts[book.id], number) for number in range(count) for book in (luck.choice(mine),))
+    made = (random_entry(luck, book, charts[book.id], number, texts) for number in range(count) for book in (luck.choice(mine),))
     while batch := list(islice(made, AT_A_TIME)):
         post_many(session, batch)
 

@@ -262,7 +262,7 @@ def test_what_was_exported_comes_back_as_it_was(session: Session, city: dict[str
             for n, one in enumerate(texts)
         ],
     )  # fmt: skip
-    post_random(session, [rcf], 300)
+    post_random(session, [rcf], 300, texts)
     reverse(session, rcf.code, "r/0/" + texts[0], date(2017, 5, 3), "t", "重复")
     old = archive(session, rcf)
     one = carried(session, export(session, rcf, tmp_path / f"j{ending}"), old)
