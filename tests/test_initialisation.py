@@ -344,6 +344,16 @@ def test_what_no_map_names_and_files_of_several_books_are_refused(session: Sessi
     assert found
 
 
+def test_what_an_archive_holds_is_history_and_breaks_no_tie(session: Session, rcf: Book) -> None:
+    old = archive(session, rcf)
+    lines = (credit("1004", 500), debit("9101", 500))
+    review.approve(
+        session, brought(session, old, LoadedEntry(line=1, day=EVE, reference="x", narration="x", postings=lines)), CHECKER
+    )
+    assert held(session, old) == {"1004": -500, "9101": 500}
+    assert all(check.ok for check in wiring.verify(session))
+
+
 def test_loads_are_undone_the_last_first_and_brought_anew(session: Session, rcf: Book, tmp_path: Path) -> None:
     old = archive(session, rcf)
     lines = (debit("1004", 500), credit("4007.01", 500))
