@@ -28,7 +28,9 @@ WRITERS: dict[str, Writer] = {
 
 
 def _add(name: str, writer: Writer) -> None:
-    @app.command(name, help=f"Write the journal as {name} reads it, or as a table of postings for csv.")
+    what = "as CSV, one row per posting (分录表)" if name == "csv" else f"as {name} reads it"
+
+    @app.command(name, help=f"Write the journal {what}.")
     def command(
         book: BookOption = None,
         output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; standard output if left out.")] = None,
