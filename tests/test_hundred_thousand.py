@@ -6,7 +6,7 @@ import random
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, timedelta
 from itertools import islice
 from pathlib import Path
@@ -90,29 +90,35 @@ def as_beancount_said(output: str) -> dict[str, int]:
     return found
 
 
-def judges(folder: Path) -> Iterator[tuple[list[str | Path], Callable[[str], dict[str, int]]]]:
-    """The three programs, each with its command and how to read what it says."""
-    journal = folder / "j.journal"
-    yield [needs("hledger"), "-f", journal, "bal", "-E", "-N", "--flat", "-O", "csv"], as_hledger_said
-    yield [sys.executable, "-c", READ_BY_BEANCOUNT, folder / "j.beancount"], as_beancount_said
-    form = "%(account)\t%(quantity(total))\n"
-    yield [needs("ledger"), "-f", journal, "bal", "--flat", "--empty", "--no-total", "--format", form], as_ledger_said
+FORM = "%(account)\t%(quantity(total))\n"
+JUDGES: dict[str, list[tuple[list[str], Callable[[str], dict[str, int]]]]] = {
+    "j.beancount": [([sys.executable, "-c", READ_BY_BEANCOUNT], as_beancount_said)],
+    "j.journal": [
+        (["hledger", "bal", "-E", "-N", "--flat", "-O", "csv", "-f"], as_hledger_said),
+        (["ledger", "bal", "--flat", "--empty", "--no-total", "--format", FORM, "-f"], as_ledger_said),
+    ],
+}
+"""The three programs by the file that they read, which comes last: their commands, and how to read what they say."""
 
 
-def hear(folder: Path) -> list[tuple[int, dict[str, int]]]:
-    """Run all three at once, and return what each said."""
-    started = [
-        (subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True), read)
-        for command, read in judges(folder)
-    ]
+def hear(folder: Path, session: Session | None = None) -> list[tuple[int, dict[str, int]]]:
+    """Export the books if a session is given, and return what each program said; each begins as soon as its file is there."""
+    started = []
+    for name, those in JUDGES.items():
+        if session is not None:
+            export(session, folder / name)
+        for command, read in those:
+            words = [needs(command[0]), *command[1:], str(folder / name)]
+            process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            started.append((process, read))
     heard = [(process.communicate()[0], process.returncode, read) for process, read in started]
     return [(code, read(output) if code == 0 else {}) for output, code, read in heard]
 
 
-def export(session: Session, folder: Path) -> None:
-    for name, writer in (("j.journal", hledger), ("j.beancount", beancount)):
-        with (folder / name).open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(writer.journal(session, books(session)))
+def export(session: Session, path: Path) -> None:
+    writer = beancount if path.suffix == ".beancount" else hledger
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(writer.journal(session, books(session)))
 
 
 @pytest.mark.slow
@@ -120,10 +126,9 @@ def test_three_programs_agree_to_the_fen_about_100_000_random_entries(
     session: Session, city: dict[str, Book], tmp_path: Path
 ) -> None:
     post_random(session, list(city.values()), ENTRIES)
-    export(session, tmp_path)
     ours = {f"{line.book}:{line.account}": line.turnover.balance_fen for line in trial_balance(session)}
     assert len(ours) > 50
-    assert hear(tmp_path) == [(0, ours)] * 3
+    assert hear(tmp_path, session) == [(0, ours)] * 3
 
 
 @pytest.mark.parametrize("luck", [random.Random(seed) for seed in range(4)])
@@ -131,8 +136,7 @@ def test_a_fen_changed_anywhere_is_caught_by_all_three(
     session: Session, city: dict[str, Book], tmp_path: Path, luck: random.Random
 ) -> None:
     post_random(session, list(city.values()), 300)
-    export(session, tmp_path)
-    assert [code for code, _ in hear(tmp_path)] == [0, 0, 0]
+    assert [code for code, _ in hear(tmp_path, session)] == [0, 0, 0]
     for name in ("j.journal", "j.beancount"):
         text = (tmp_path / name).read_text()
         amount = luck.choice(list(re.finditer(r"(?<=  )(-?\d+\.\d\d)(?= CNY)", text)))
