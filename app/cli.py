@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from contextlib import suppress
 from datetime import datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,6 +17,8 @@ from sqlalchemy.exc import ArgumentError, OperationalError
 from app import (
     cli_balance,
     cli_bank,
+    cli_book,
+    cli_export,
     cli_loan,
     cli_period,
     cli_policy,
@@ -37,7 +38,7 @@ from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
-from app.entrance import BookOption, Day, Stopped, day_of, opened
+from app.entrance import Day, Stopped, day_of, opened
 from app.heads import HeadsRefused
 from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
 from app.imports.batch import undo as undo_batch
@@ -48,11 +49,8 @@ from app.settings import BadAddress
 from app.status import as_json
 from app.status import status as status_of
 from app.wiring import System
-from ledger import interchange
-from ledger.books import book_named, books
 from ledger.business_day import peek
 from ledger.db import unit_of_work
-from ledger.journal import BookCode
 from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
@@ -64,6 +62,8 @@ app = typer.Typer(
 import_app = typer.Typer(help="Import a file of a bank or a bureau (导入), or undo one.", no_args_is_help=True)
 app.add_typer(import_app, name="import")
 app.add_typer(cli_bank.app, name="bank")
+app.add_typer(cli_book.app, name="book")
+app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_relending.app, name="relending")
@@ -78,23 +78,10 @@ app.command("report")(cli_report.report)
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
-class ExportFormat(StrEnum):
-    """What the journal can be written as."""
-
-    HLEDGER = "hledger"
-    BEANCOUNT = "beancount"
-    CSV = "csv"
-
-
 STEP_TITLES = {
     "sweep": "光伏划转", "age": "账龄", "settle": "结息", "reprice": "重定价", "accrue": "计提", "relending": "再贷款",
     "pools": "风险补偿金", "tie": "核对", "snapshot": "余额快照", "seal": "封签",
 }  # fmt: skip
-_WRITERS = {
-    ExportFormat.HLEDGER: interchange.hledger,
-    ExportFormat.BEANCOUNT: interchange.beancount,
-    ExportFormat.CSV: interchange.rows,
-}
 
 
 class PortTaken(Exception):
@@ -226,25 +213,6 @@ def verify(
         say(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
     if bad:
         raise typer.Exit(1)
-
-
-@app.command()
-def export(
-    format_: Annotated[ExportFormat, typer.Argument(metavar="hledger|beancount|csv")],
-    book: BookOption = None,
-    output: Annotated[Path | None, typer.Option("-o", "--output", help="A file; standard output if left out.")] = None,
-) -> None:
-    """Write the journal for another program (导出)."""
-    with opened() as system, unit_of_work(system.engine) as session:
-        chosen = books(session) if book is None else [book_named(session, BookCode(book))]
-        writer = _WRITERS[format_]
-        if output is None:
-            for piece in writer(session, chosen):
-                sys.stdout.write(piece)
-            return
-        with busy("writing the journal (导出)"), output.open("w", encoding="utf-8") as file:
-            file.writelines(writer(session, chosen))
-        say(f"wrote {output}", err)
 
 
 @app.command()

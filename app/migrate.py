@@ -13,6 +13,7 @@ import app.bankfiles.tables
 import app.tables
 import guarantees.tables
 import ledger.banking.tables
+import ledger.initialisation.tables
 import ledger.sealing.tables
 import ledger.tables
 import loans.applications.tables

@@ -17,13 +17,13 @@ from guarantees.claims import open_pool
 from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
 from ledger.business_day import peek
 from ledger.errors import AppointmentRefused
+from ledger.initialisation.charts import FUND_CHART, LOAN_CHART, accounts_named
 from ledger.money import PPB
 from ledger.officers import appoint
 from registry import reference
 from registry.errors import UnknownRegion
 
 FIRST_YEAR = 2000
-FUND_CHART, LOAN_CHART = "fund-2016", "loan-2016"
 FUND_NAMES = {
     BookKind.COMPENSATION: "风险补偿金专账",
     BookKind.SUBSIDY: "贴息资金专账",
@@ -58,12 +58,14 @@ class County:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What begins: the first business day, banks and counties; `mark` is added to the books' names."""
+    """What begins: the first business day, banks and counties, the charts; `mark` is added to the books' names."""
 
     first: date
     banks: tuple[Bank, ...]
     counties: tuple[County, ...]
     mark: str = ""
+    fund_chart: str = FUND_CHART
+    loan_chart: str = LOAN_CHART
 
 
 def read_plan(path: Path) -> Plan:
@@ -78,7 +80,8 @@ def read_plan(path: Path) -> Plan:
         raise PlanRefused(f"{path.name} 不是 TOML 文件：{error}") from None
     try:
         plan = Plan(
-            first=found.pop("first"), mark=found.pop("mark", ""),
+            first=found.pop("first"), mark=found.pop("mark", ""), fund_chart=found.pop("fund_chart", FUND_CHART),
+            loan_chart=found.pop("loan_chart", LOAN_CHART),
             banks=tuple(Bank(**row) for row in found.pop("bank")),
             counties=tuple(County(**{**row, "banks": _listed(row["banks"])}) for row in found.pop("county")),
         )  # fmt: skip
@@ -113,14 +116,18 @@ def open_books(session: Session, plan: Plan) -> int:
     codes = {county.name: _code(session, county.name, plan.first) for county in plan.counties}
     for county in plan.counties:
         for kind, title in FUND_NAMES.items():
-            code = fund_book_code(kind, codes[county.name])
-            open_book(session, code, kind, f"{county.name}{title}{plan.mark}", codes[county.name], None, FUND_CHART)
+            code, accounts = fund_book_code(kind, codes[county.name]), accounts_named(session, plan.fund_chart, kind)
+            name = f"{county.name}{title}{plan.mark}"
+            open_book(session, code, kind, name, codes[county.name], None, plan.fund_chart, accounts)
     names = {bank.code: bank.name for bank in plan.banks}
     for county in plan.counties:
         for bank_code in county.banks:
             title = f"{names[bank_code]}{county.name}贷款备查账"
-            code = loan_book_code(codes[county.name], bank_code)
-            open_book(session, code, BookKind.LOANS, title, codes[county.name], bank_code, LOAN_CHART)
+            code, accounts = (
+                loan_book_code(codes[county.name], bank_code),
+                accounts_named(session, plan.loan_chart, BookKind.LOANS),
+            )
+            open_book(session, code, BookKind.LOANS, title, codes[county.name], bank_code, plan.loan_chart, accounts)
     _agree_pools(session, plan, codes)
     _appoint(session, plan, codes)
     return len(books(session)) - before
@@ -173,6 +180,7 @@ def _require_sound(plan: Plan) -> None:
     """Refuse values of the wrong kind or out of range, things that are there twice, and banks that are not named."""
     _require(type(plan.first) is date and plan.first.year >= FIRST_YEAR, f"first 应为 {FIRST_YEAR} 年以后的日期，如 2017-01-01")
     _require(plan.mark == "" or _is_text(plan.mark), "mark 应为文字")
+    _require(_is_text(plan.fund_chart) and _is_text(plan.loan_chart), "fund_chart、loan_chart 应为科目表名称")
     _require(bool(plan.banks) and bool(plan.counties), "至少要有一家银行和一个县区")
     for bank in plan.banks:
         _require(_is_code(bank.code), f"银行代码 {bank.code} 应为 2—12 位大写字母或数字")

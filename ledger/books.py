@@ -1,17 +1,18 @@
 """Books (账套): one per special fund and county, and one per bank and county; the unit of distribution.
 
-RCF 风险补偿金专账, ISF 贴息资金专账, PVA 光伏收益代管专账, LB 贷款备查账. Compensation pools are county money:
-the city is a consolidation of books, never a commingled one.
+RCF 风险补偿金专账, ISF 贴息资金专账, PVA 光伏收益代管专账, LB 贷款备查账; ARC 存档账套 holds what an earlier program kept.
+Compensation pools are county money: the city is a consolidation of books, never a commingled one.
 """
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 
 from sqlalchemy import func, insert, select, text
 from sqlalchemy.orm import Session
 
 from ledger import chart as charts
+from ledger.chart import Account
 from ledger.db import forget, remembered
 from ledger.errors import UnknownBook
 from ledger.journal import BookCode
@@ -25,6 +26,7 @@ class BookKind(StrEnum):
     SUBSIDY = "ISF"
     SOLAR = "PVA"
     LOANS = "LB"
+    ARCHIVE = "ARC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,33 +51,27 @@ def loan_book_code(county: str, bank: str) -> BookCode:
     return BookCode(f"LB-{county}-{bank}")
 
 
-def open_book(session: Session, code: BookCode, kind: BookKind, name: str, county: str, bank: str | None, chart: str) -> Book:
-    """Open a book with its chart's accounts; opening it again changes nothing."""
+def open_book(
+    session: Session, code: BookCode, kind: BookKind, name: str, county: str, bank: str | None, chart: str,
+    accounts: Sequence[Account] | None = None,
+) -> Book:  # fmt: skip
+    """Open a book with a chart's accounts, of the file that comes with the program if none are given; again changes nothing."""
     found = find_book(session, code)
     if found is not None:
         return found
-    accounts = charts.chart(chart, kind)
+    accounts = charts.chart(chart, kind) if accounts is None else accounts
     book_id = (session.scalar(select(func.max(book.c.id))) or 0) + 1
     session.execute(insert(book).values(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank, chart=chart))
-    session.execute(
-        insert(account),
-        [
-            {
-                "book_id": book_id,
-                "code": a.code,
-                "title": a.title,
-                "side": a.side,
-                "pair": a.pair,
-                "closes_to": a.closes_to,
-                "manual": a.manual,
-                "needs": a.needs,
-                "limited": a.limited,
-            }
-            for a in accounts
-        ],
-    )
+    add_accounts(session, book_id, kind, accounts)
     forget(session, "books")
     return Book(id=book_id, code=code, kind=kind, name=name, county=county, bank=bank)
+
+
+def add_accounts(session: Session, book_id: int, kind: BookKind, accounts: Sequence[Account]) -> None:
+    """Add accounts to a book that it has not yet; in an archive, which is history, none is limited."""
+    working = kind is not BookKind.ARCHIVE
+    rows = [{"book_id": book_id, **asdict(one), "limited": one.limited and working} for one in accounts]
+    session.execute(insert(account), rows)
 
 
 def find_book(session: Session, code: BookCode) -> Book | None:

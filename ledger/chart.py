@@ -8,6 +8,7 @@ that dimension; 不得透支).
 """
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -42,10 +43,19 @@ def chart(name: str, book_kind: str, folder: Path = CHARTS) -> tuple[Account, ..
     """Return the accounts that a kind of book (RCF, ISF, PVA, LB) has in a chart file, in order of code.
 
     Raises:
-        BadChart: no such file, wrong columns, a code twice, or a pair or closing account that is not there.
+        BadChart: no such file, wrong columns, or what `accounts_of` refuses.
+    """
+    return accounts_of(name, _rows(name, folder), book_kind)
+
+
+def accounts_of(name: str, rows: Iterable[Mapping[str, str]], book_kind: str) -> tuple[Account, ...]:
+    """Return the accounts that a kind of book has in the rows of a chart, in order of code.
+
+    Raises:
+        BadChart: a code twice, a side that is none, a pair or closing account that is not there, or no account at all.
     """
     accounts: dict[str, Account] = {}
-    for row in _rows(name, folder):
+    for row in rows:
         if book_kind not in row["books"].split():
             continue
         if row["code"] in accounts:

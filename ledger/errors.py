@@ -1,7 +1,21 @@
 """Refusals of the ledger: one class per refusal, with a sentence that its reader can act on."""
 
+from collections.abc import Sequence
 from datetime import date
 from decimal import Decimal
+from typing import Protocol
+
+
+class HasLine(Protocol):
+    """Why a line of a file can't be taken."""
+
+    @property
+    def line(self) -> int:
+        """Its number; 0 is the file as a whole."""
+
+    @property
+    def reason(self) -> str:
+        """Why, as staff read it."""
 
 
 class LedgerError(Exception):
@@ -122,6 +136,16 @@ class AppointmentRefused(LedgerError):
     def __init__(self, book: str, reason: str) -> None:
         self.book = book
         super().__init__(f"账套 {book}：{reason}")
+
+
+class LoadRefused(LedgerError):
+    """A step with a load of opening balances or past journals that can't be taken; `faults` name lines of its file."""
+
+    def __init__(self, book: str, reason: str, faults: Sequence[HasLine] = ()) -> None:
+        self.book, self.faults = book, tuple(faults)
+        named = "；".join(f"第 {one.line} 行：{one.reason}" if one.line else one.reason for one in self.faults[:3])
+        more = f"；另有 {len(self.faults) - 3} 处" if len(self.faults) > 3 else ""
+        super().__init__(f"账套 {book}：{reason}" + (f"：{named}{more}" if named else ""))
 
 
 class MonthNotReady(LedgerError):

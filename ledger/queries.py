@@ -4,8 +4,9 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 
-from sqlalchemy import select, text
+from sqlalchemy import Row, select, text
 from sqlalchemy.orm import Session
 
 from ledger.errors import UnknownEntry
@@ -14,6 +15,8 @@ from ledger.tables import account, book, journal_entry, posting
 from ledger.turnover_sources import SNAPPED, from_journal, from_snapshots
 
 _NUMBERED = re.compile(r"(\d{4}-(?:0[1-9]|1[0-2]))-([^-\d]{1,4})-(\d{1,9})")
+PAGE = 2_000
+"""Entries read at a time."""
 DIMENSIONS = ("county", "bank", "product", "payer", "kind", "loan_id", "project")
 
 _KNOWN_BY = text("""
@@ -163,21 +166,41 @@ def trial_balance(session: Session, books: Collection[int] | None = None, until:
     ]
 
 
-def entries(session: Session, book_id: int, since_seq: int = 0, limit: int | None = None) -> Iterator[StoredEntry]:
-    """Yield a book's entries in order of sequence, after one."""
-    code = session.execute(select(book.c.code).where(book.c.id == book_id)).scalar_one()
-    heads = session.execute(
-        select(journal_entry)
-        .where(journal_entry.c.book_id == book_id, journal_entry.c.seq > since_seq)
-        .order_by(journal_entry.c.seq)
-        .limit(limit)
-    ).all()
-    if not heads:
-        return
+def entries(
+    session: Session,
+    book_id: int,
+    since_seq: int = 0,
+    limit: int | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> Iterator[StoredEntry]:
+    """Yield a book's entries in order of sequence, after one, between two value dates; read a page at a time."""
+    code = BookCode(session.execute(select(book.c.code).where(book.c.id == book_id)).scalar_one())
+    wanted = select(journal_entry).where(journal_entry.c.book_id == book_id).order_by(journal_entry.c.seq)
+    if since is not None:
+        wanted = wanted.where(journal_entry.c.value_date >= since)
+    if until is not None:
+        wanted = wanted.where(journal_entry.c.value_date <= until)
+    left = limit
+    while left is None or left > 0:
+        size = PAGE if left is None else min(PAGE, left)
+        heads = session.execute(wanted.where(journal_entry.c.seq > since_seq).limit(size)).all()
+        yield from _with_postings(session, code, book_id, heads)
+        if len(heads) < size:
+            return
+        since_seq = heads[-1].seq
+        left = None if left is None else left - size
+
+
+def _with_postings(session: Session, code: BookCode, book_id: int, heads: Sequence[Row[Any]]) -> Iterator[StoredEntry]:
+    """Yield entries from their rows and those of their postings."""
     lines: dict[int, list[Posting]] = {}
     for row in session.execute(
         select(posting)
-        .where(posting.c.book_id == book_id, posting.c.seq >= heads[0].seq, posting.c.seq <= heads[-1].seq)
+        .where(
+            posting.c.book_id == book_id,
+            posting.c.seq.in_([head.seq for head in heads]),
+        )
         .order_by(posting.c.seq, posting.c.line)
     ):
         dims = Dimensions(
@@ -188,7 +211,7 @@ def entries(session: Session, book_id: int, since_seq: int = 0, limit: int | Non
     for head in heads:
         yield StoredEntry(
             entry=JournalEntry(
-                book=BookCode(code), reference=head.reference, kind=head.kind, value_date=head.value_date,
+                book=code, reference=head.reference, kind=head.kind, value_date=head.value_date,
                 narration=head.narration, postings=tuple(lines[head.seq]), event=head.event, word=head.word,
                 maker=head.maker, checker=head.checker, reverses=head.reverses_seq,
             ),

@@ -34,7 +34,7 @@ book = Table(
     Column("bank", Text),
     Column("chart", Text, nullable=False),
     Column("last_seq", BigInteger, nullable=False, server_default=text("0")),
-    CheckConstraint("kind IN ('RCF', 'ISF', 'PVA', 'LB')", name="kind"),
+    CheckConstraint("kind IN ('RCF', 'ISF', 'PVA', 'LB', 'ARC')", name="kind"),
     schema="ledger",
 )
 

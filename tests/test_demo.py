@@ -20,9 +20,9 @@ from app.settings import Settings
 from app.status import status
 from app.tracing import trace
 from app.wiring import System
-from ledger import interchange
 from ledger.books import BookKind, books, open_book
 from ledger.db import unit_of_work
+from ledger.interchange import hledger as to_hledger
 from ledger.journal import BookCode, Side
 from ledger.money import parse_yuan, yuan
 from ledger.queries import trial_balance
@@ -114,7 +114,7 @@ def test_hledger_agrees_on_every_account_of_the_whole_city(demo: System, tmp_pat
     hledger = needs("hledger")
     path = tmp_path / "city.hledger"
     with unit_of_work(demo.engine) as session:
-        path.write_text("".join(interchange.hledger(session, books(session))), encoding="utf-8")
+        path.write_text("".join(to_hledger.journal(session, books(session))), encoding="utf-8")
         expected = {f"{line.book}:{line.account}": line.turnover.balance_fen for line in trial_balance(session)}
     subprocess.run([hledger, "-f", path, "check"], check=True)
     output = subprocess.run(

@@ -125,7 +125,7 @@ def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
     reference = {
         "ledger.book", "ledger.audit", "ledger.business_day", "loans.horizon", "scheduling.run", "scheduling.step",
         "app.import_batch", "app.migration", "app.bank_layout", "registry.bank", "registry.region", "registry.standard",
-        "loans.policy",
+        "loans.policy", "ledger.loaded_chart",
         "loans.listed",
     }  # fmt: skip
     by_region = {"registry.household": "county", "registry.borrower": "county", "loans.subsidy_scheme": "county"}

@@ -74,6 +74,8 @@ ENTRY_KINDS: Mapping[str, str] = {
     "solar.received": "光伏电费到账",
     "solar.swept": "光伏收益还贷",
     "ledger.year_closed": "年度结转",
+    "ledger.opening": "期初余额",
+    "ledger.loaded": "历史凭证",
 }
 
 BOOK_KINDS: Mapping[str, str] = {
@@ -81,6 +83,7 @@ BOOK_KINDS: Mapping[str, str] = {
     BookKind.SUBSIDY: "贴息资金专账",
     BookKind.SOLAR: "光伏收益代管专账",
     BookKind.LOANS: "贷款备查账",
+    BookKind.ARCHIVE: "存档账套",
 }
 
 LOAN_STATES: Mapping[str, str] = {

@@ -36,7 +36,7 @@ class ReconciliationCheck:
 
     def findings(self, session: Session, book: Book, month: date) -> list[Finding]:
         """Return all that is to be said of a book's accounts at the end of a month, open items by name."""
-        if book.kind is BookKind.LOANS:
+        if book.kind in (BookKind.LOANS, BookKind.ARCHIVE):
             return []
         needs, last = self.needs or parameters().month_needs, next_month(month) - DAY
         strict = needs.include(MonthNeeds.BALANCED)

@@ -31,11 +31,22 @@ SELECT book_id, account, whose, value_date, sum(sum(fen)) OVER (PARTITION BY boo
           FROM ledger.posting AS p JOIN ledger.account AS c ON c.book_id = p.book_id AND c.code = p.account WHERE c.limited) AS m
  GROUP BY book_id, account, whose, value_date;
 
--- Few entries reverse another. Without the others the key is smaller, and no look-up of an entry by its sequence, planned while
--- the table was small, can take it for the one to go by.
-ALTER TABLE ledger.journal_entry DROP CONSTRAINT uq_journal_entry_book_id_reverses_seq;
+-- Few entries reverse another: only they stand in that key. The primary key is made last: while the table is small every key of
+-- the book costs a look-up the same, and the planner then goes by the youngest; foreign keys would go by the month's numbers, and
+-- a connection keeps such a plan.
+ALTER TABLE ledger.posting DROP CONSTRAINT fk_posting_book_id_seq;
+ALTER TABLE ledger.journal_entry
+    DROP CONSTRAINT uq_journal_entry_book_id_reverses_seq,
+    DROP CONSTRAINT fk_journal_entry_book_id_reverses_seq,
+    DROP CONSTRAINT pk_journal_entry;
 CREATE UNIQUE INDEX uq_journal_entry_book_id_reverses_seq ON ledger.journal_entry (book_id, reverses_seq)
     WHERE reverses_seq IS NOT NULL;
+ALTER TABLE ledger.journal_entry
+    ADD CONSTRAINT pk_journal_entry PRIMARY KEY (book_id, seq),
+    ADD CONSTRAINT fk_journal_entry_book_id_reverses_seq
+        FOREIGN KEY (book_id, reverses_seq) REFERENCES ledger.journal_entry (book_id, seq);
+ALTER TABLE ledger.posting ADD CONSTRAINT fk_posting_book_id_seq
+    FOREIGN KEY (book_id, seq) REFERENCES ledger.journal_entry (book_id, seq);
 
 -- Entries whose postings did not all come in one statement with them: looked at when the transaction ends.
 CREATE TABLE ledger.unfinished_entry (
@@ -73,7 +84,8 @@ CREATE CONSTRAINT TRIGGER entry_balances AFTER INSERT ON ledger.unfinished_entry
 -- looked up is asked for as the first not below it: that order only its own key has, while "equal to it" may be sought along
 -- another key of the book.
 
--- Entries, once per statement: their months are open, people's were approved, and their postings are there or come by the end.
+-- Entries, once per statement: their months are open; people's were approved, and those of a load with the load, or are red as it
+-- is undone; their postings are there or come by the end.
 DROP TRIGGER open_month ON ledger.journal_entry;
 DROP TRIGGER approved ON ledger.journal_entry;
 DROP FUNCTION ledger.refuse_closed_month();
@@ -90,7 +102,12 @@ BEGIN
                SELECT FROM (
                    SELECT s.kind, s.actor FROM ledger.voucher_step AS s
                     WHERE s.book_id = a.book_id AND 'voucher/' || s.serial = a.event ORDER BY s.seq DESC LIMIT 1
-               ) AS last WHERE last.kind = 'approved' AND last.actor = a.checker)),
+               ) AS last WHERE last.kind = 'approved' AND last.actor = a.checker)
+               OR a.kind IN ('ledger.opening', 'ledger.loaded') AND NOT EXISTS (
+               SELECT FROM ledger.load AS l JOIN ledger.load_step AS s ON s.book_id = l.book_id AND s.load_id = l.id
+                WHERE l.book_id = a.book_id AND 'load/' || l.id = a.event
+                  AND (s.kind = 'approved' AND s.actor = a.checker AND l.maker = a.maker
+                       OR s.kind = 'undone' AND s.actor = a.maker AND a.reverses_seq IS NOT NULL))),
            bool_or((SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = a.book_id AND p.seq >= a.seq
                      ORDER BY p.seq, p.line LIMIT 1) IS DISTINCT FROM a.seq)
       INTO closed, unapproved, bare FROM arrived AS a;
@@ -151,15 +168,16 @@ BEGIN
     ), shifted AS (
         SELECT m.*, sum(fen) OVER w AS by_fen, lead(day, 1, 'infinity') OVER w AS until
           FROM moved AS m WINDOW w AS (PARTITION BY book_id, account, whose ORDER BY day)
-    ), on_day AS (
-        INSERT INTO ledger.running_balance AS r (book_id, account, whose, day, fen)
+    ), on_day AS MATERIALIZED (
         SELECT s.book_id, s.account, s.whose, s.day, s.by_fen + coalesce((
                    SELECT b.fen FROM ledger.running_balance AS b
                     WHERE b.book_id = s.book_id AND b.account = s.account AND b.whose = s.whose AND b.day <= s.day
-                    ORDER BY b.day DESC LIMIT 1), 0)
+                    ORDER BY b.day DESC LIMIT 1), 0) AS fen, s.by_fen
           FROM shifted AS s
+    ), kept AS (
+        INSERT INTO ledger.running_balance (book_id, account, whose, day, fen)
+        SELECT book_id, account, whose, day, fen FROM on_day
         ON CONFLICT (book_id, account, whose, day) DO UPDATE SET fen = excluded.fen
-        RETURNING r.book_id, r.account, r.whose, r.day, r.fen
     ), later AS (
         UPDATE ledger.running_balance AS r SET fen = r.fen + s.by_fen
           FROM shifted AS s
@@ -168,9 +186,7 @@ BEGIN
         RETURNING r.book_id, r.account, r.whose, r.day, r.fen, s.by_fen
     )
     SELECT b.code, l.account, l.whose, l.day, l.fen - l.by_fen AS available, -l.by_fen AS asked INTO short
-      FROM (SELECT o.book_id, o.account, o.whose, o.day, o.fen, s.by_fen
-              FROM on_day AS o JOIN shifted AS s USING (book_id, account, whose, day)
-            UNION ALL SELECT * FROM later) AS l
+      FROM (SELECT * FROM on_day UNION ALL SELECT * FROM later) AS l
       JOIN ledger.book AS b ON b.id = l.book_id
      WHERE l.fen < 0 AND l.by_fen < 0
      ORDER BY b.code, l.account, l.whose, l.day LIMIT 1;
