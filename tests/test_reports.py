@@ -581,7 +581,7 @@ def test_hledger_has_the_same_balances_turnovers_and_running_balances(
     hledger = needs("hledger")
     book = lived["RCF"]
     path = tmp_path / "j.hledger"
-    path.write_text("".join(interchange.hledger(session, [book])), encoding="utf-8")
+    path.write_text("".join(interchange.hledger.journal(session, [book])), encoding="utf-8")
 
     def told(*arguments: str) -> list[dict[str, str]]:
         command = [hledger, "-f", str(path), *arguments, "-O", "csv"]

@@ -22,9 +22,9 @@ COUNTY_OF_BOOK = """
 
 
 @contextmanager
-def reading(engine: Engine, patience: str = PATIENCE) -> Iterator[Session]:
-    """Give a session that sees one state of the books, can't write, and gives up after a while; '0': never."""
+def reading(engine: Engine, patience: str | None = None) -> Iterator[Session]:
+    """Give a session that sees one state of the books, can't write, and gives up after a while; '0': never, none: PATIENCE."""
     with unit_of_work(engine) as session:
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"))
-        session.execute(text(f"SET LOCAL statement_timeout = '{patience}'"))
+        session.execute(text(f"SET LOCAL statement_timeout = '{patience or PATIENCE}'"))
         yield session
