@@ -25,12 +25,12 @@ from worked_funds import HERE, INJECTED, live
 from app import wiring
 from app.reports.asking import Wish, period_of, report_of
 from app.reports.files import csv_bytes, csv_text, xlsx
-from ledger import interchange
 from ledger.books import Book, BookKind, open_book
 from ledger.calendar import next_month
 from ledger.chart import CHARTS, chart
 from ledger.closing import close_year
 from ledger.errors import FutureDate
+from ledger.interchange import hledger as to_hledger
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side
 from ledger.money import decimal_yuan, parse_yuan, yuan
 from ledger.posting import post, post_many
@@ -581,7 +581,7 @@ def test_hledger_has_the_same_balances_turnovers_and_running_balances(
     hledger = needs("hledger")
     book = lived["RCF"]
     path = tmp_path / "j.hledger"
-    path.write_text("".join(interchange.hledger.journal(session, [book])), encoding="utf-8")
+    path.write_text("".join(to_hledger.journal(session, [book])), encoding="utf-8")
 
     def told(*arguments: str) -> list[dict[str, str]]:
         command = [hledger, "-f", str(path), *arguments, "-O", "csv"]
