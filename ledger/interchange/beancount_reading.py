@@ -13,16 +13,17 @@ from datetime import date
 from ledger.interchange.foreign import (
     YUAN,
     Assertion,
-    Fault,
+    Block,
     ForeignEntry,
     ForeignJournal,
     ForeignPosting,
     LineRefused,
+    Reading,
     Step,
     amount_fen,
-    asserted,
     completed,
     dimensions_of,
+    gathered,
     own_entry,
 )
 
@@ -39,32 +40,18 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "f": "\f", "b": "\b"}
 
 
 @dataclass(slots=True)
-class _Reading:
-    commodities: frozenset[str]
-    entries: list[ForeignEntry] = field(default_factory=list)
+class _Reading(Reading):
     balances: list[tuple[date, Assertion]] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
 
 
 def read(text: str, commodities: frozenset[str] = YUAN) -> ForeignJournal:
     """Return the transactions of a file, or every fault of it; `commodities` stand for the yuan."""
-    reading = _Reading(commodities)
-    for block in _blocks(text):
-        try:
-            _read_block(reading, block)
-        except LineRefused as refusal:
-            reading.faults.append(refusal.fault)
-    if not reading.faults:
-        reading.faults += asserted(_in_order(reading))
-    if reading.faults:
-        return ForeignJournal(faults=tuple(sorted(reading.faults, key=lambda fault: fault.line)))
-    return ForeignJournal(entries=tuple(reading.entries), remarks=tuple(reading.remarks))
+    return gathered(_Reading(commodities), _blocks(text), _read_block, _in_order)
 
 
-def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+def _blocks(text: str) -> Iterator[Block]:
     """Yield lines that belong together, numbered and without comments: one that is not indented, and those below it."""
-    block: list[tuple[int, str]] = []
+    block: Block = []
     for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         line = _without_comment(raw).rstrip()
         if line[:1] in (" ", "\t"):
@@ -85,7 +72,7 @@ def _without_comment(line: str) -> str:
     return found[0] if found else ""
 
 
-def _read_block(reading: _Reading, block: list[tuple[int, str]]) -> None:
+def _read_block(reading: _Reading, block: Block) -> None:
     number, line = block[0]
     for at, each in block:
         if re.sub(_STRING, "", each).count('"'):
@@ -117,7 +104,7 @@ def _read_balance(reading: _Reading, number: int, day: date, rest: str) -> None:
     reading.balances.append((day, Assertion(line=number, account=found[1], fen=fen, with_children=True)))
 
 
-def _read_transaction(reading: _Reading, block: list[tuple[int, str]], day: date, rest: str) -> None:
+def _read_transaction(reading: _Reading, block: Block, day: date, rest: str) -> None:
     number = block[0][0]
     texts = _TEXTS.fullmatch(rest)
     if texts is None:

@@ -6,10 +6,10 @@ names its line; nothing is guessed.
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Any
+from typing import Any, TypeVar
 
 from ledger.errors import NotMoney
 from ledger.journal import NONE, Dimensions
@@ -85,6 +85,37 @@ class Assertion:
 
 
 Step = ForeignPosting | Assertion
+Block = list[tuple[int, str]]
+"""Lines that belong together, numbered."""
+
+
+@dataclass(slots=True)
+class Reading:
+    """A file while it is read; `commodities` stand for the yuan."""
+
+    commodities: frozenset[str]
+    entries: list[ForeignEntry] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+
+Mine = TypeVar("Mine", bound=Reading)
+
+
+def gathered(
+    reading: Mine, blocks: Iterable[Block], read_block: Callable[[Mine, Block], None], in_order: Callable[[Mine], Iterable[Step]]
+) -> ForeignJournal:
+    """Read a file block by block, then hold its assertions; return its transactions, or every fault of it."""
+    for block in blocks:
+        try:
+            read_block(reading, block)
+        except LineRefused as refusal:
+            reading.faults.append(refusal.fault)
+    if not reading.faults:
+        reading.faults += asserted(in_order(reading))
+    if reading.faults:
+        return ForeignJournal(faults=tuple(sorted(reading.faults, key=lambda fault: fault.line)))
+    return ForeignJournal(entries=tuple(reading.entries), remarks=tuple(reading.remarks))
 
 
 def amount_fen(text: str, line: int, commodities: frozenset[str], *, grouped: bool, bare: bool = False) -> int:

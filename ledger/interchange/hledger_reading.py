@@ -13,16 +13,17 @@ from ledger.interchange import notes
 from ledger.interchange.foreign import (
     YUAN,
     Assertion,
-    Fault,
+    Block,
     ForeignEntry,
     ForeignJournal,
     ForeignPosting,
     LineRefused,
+    Reading,
     Step,
     amount_fen,
-    asserted,
     completed,
     dimensions_of,
+    gathered,
     own_entry,
 )
 
@@ -36,35 +37,21 @@ _REFUSED = {
 
 
 @dataclass(slots=True)
-class _Reading:
-    commodities: frozenset[str]
+class _Reading(Reading):
     grouped: bool = False  # a comma is known to group thousands
     bare: bool = False  # a number without currency is in yuan
-    entries: list[ForeignEntry] = field(default_factory=list)
     assertions: dict[int, Assertion] = field(default_factory=dict)  # by the line of their posting
-    faults: list[Fault] = field(default_factory=list)
-    remarks: list[str] = field(default_factory=list)
     dated: list[tuple[date, ForeignPosting]] = field(default_factory=list)
 
 
 def read(text: str, commodities: frozenset[str] = YUAN) -> ForeignJournal:
     """Return the transactions of a journal, or every fault of it; `commodities` stand for the yuan."""
-    reading = _Reading(commodities)
-    for block in _blocks(text):
-        try:
-            _read_block(reading, block)
-        except LineRefused as refusal:
-            reading.faults.append(refusal.fault)
-    if not reading.faults:
-        reading.faults += asserted(_in_order(reading))
-    if reading.faults:
-        return ForeignJournal(faults=tuple(sorted(reading.faults, key=lambda fault: fault.line)))
-    return ForeignJournal(entries=tuple(reading.entries), remarks=tuple(reading.remarks))
+    return gathered(_Reading(commodities), _blocks(text), _read_block, _in_order)
 
 
-def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
+def _blocks(text: str) -> Iterator[Block]:
     """Yield lines that belong together, numbered: one that is not indented, and the indented ones below it."""
-    block: list[tuple[int, str]] = []
+    block: Block = []
     commented = False
     for number, raw in enumerate(text.removeprefix("\ufeff").split("\n"), start=1):
         line = raw.rstrip()
@@ -85,7 +72,7 @@ def _blocks(text: str) -> Iterator[list[tuple[int, str]]]:
         yield block
 
 
-def _read_block(reading: _Reading, block: list[tuple[int, str]]) -> None:
+def _read_block(reading: _Reading, block: Block) -> None:
     number, line = block[0]
     if line[0] in " \t":
         if not line.strip().startswith(";"):
@@ -116,7 +103,7 @@ def _read_directive(reading: _Reading, number: int, word: str, rest: str) -> Non
         reading.bare |= word == "D"
 
 
-def _read_transaction(reading: _Reading, block: list[tuple[int, str]]) -> None:
+def _read_transaction(reading: _Reading, block: Block) -> None:
     number, line = block[0]
     body, _, comment = line.partition(";")
     head = _HEAD.fullmatch(body.rstrip())
