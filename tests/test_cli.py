@@ -445,10 +445,11 @@ def test_a_voucher_goes_from_its_maker_to_its_checker_into_the_journal_and_onto_
 
 
 def test_balances_are_shown_by_dimension_and_as_known_at_the_close_of_a_day(shop: Shop) -> None:
-    shown = json.loads(shop.run("balance", "--json", "--account", "1303.01", "--by", "loan_id,household"))
-    # The first loans are enterprises': each is a loan of its own, none is a household's.
-    assert all(line["loan_id"] and line["balance_fen"] >= 0 for line in shown["lines"])
-    assert len(shown["lines"]) >= 24
+    shown = json.loads(shop.run("balance", "--json", "--account", "1303.01", "--by", "loan_id,product,household"))
+    lines = shown["lines"]
+    assert len({(line["book"], line["loan_id"]) for line in lines}) == len(lines) >= 24
+    assert all((line["product"] == "FMSC") == (line["household"] is None) for line in lines), "only enterprises have none"
+    assert all(line["balance_fen"] > 0 for line in lines if line["product"] == "FMSC")
     whole = json.loads(shop.run("balance", "--json"))
     assert sum(line["balance_fen"] for line in whole["lines"]) == 0
     book, seq = max(whole["known_at"].items(), key=lambda item: item[1])
