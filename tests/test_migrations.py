@@ -132,6 +132,22 @@ def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
     assert not [(table, key) for table, key in keys if table not in reference and key != by_region.get(table, "book_id")]
 
 
+def test_a_young_database_looks_an_entry_up_by_its_own_key(url: str) -> None:
+    """Foreign keys keep the plan that they make while the journal is empty: it must not read all that a book has."""
+    engine = engine_as(url, APP_ROLE)
+    with engine.connect() as connection:
+        connection.execute(text("SET plan_cache_mode = force_generic_plan"))
+        connection.execute(
+            text(
+                "PREPARE look (bigint, bigint) AS "
+                "SELECT 1 FROM ONLY ledger.journal_entry x WHERE book_id = $1 AND seq = $2 FOR KEY SHARE OF x"
+            )
+        )
+        plan = "\n".join(connection.scalars(text("EXPLAIN EXECUTE look (1, 1)")))
+    engine.dispose()
+    assert "pk_journal_entry" in plan
+
+
 def test_tables_belong_to_the_owner_and_the_application_may_not_make_any(url: str) -> None:
     engine = engine_as(url, APP_ROLE)
     with engine.connect() as connection:
