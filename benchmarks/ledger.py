@@ -27,6 +27,7 @@ from sqlalchemy.orm import Session
 
 from app import migrate
 from app.opening import Bank, County, Plan, open_books
+from ledger import snapshots
 from ledger.books import books
 from ledger.calendar import DAY
 from ledger.db import APP_ROLE, engine_as, unit_of_work
@@ -37,7 +38,8 @@ from ledger.server import embedded
 
 FIRST, LAST = date(2016, 1, 1), date(2021, 12, 31)
 BATCH, YOUNG = 10_000, 500
-POSTINGS, LINES = 10_000_000, 100
+LINES = 10
+"""Of an entry in the journal that is read."""
 PLAN = Plan(
     first=FIRST,
     banks=(Bank(code="BANKA", name="甲银行（演示）"), Bank(code="BANKB", name="乙银行（演示）")),
@@ -52,22 +54,25 @@ class Size:
 
     singles: int
     batches: int
+    postings: int  # in the journal that is read
 
 
-FULL, QUICK = Size(singles=6_000, batches=20), Size(singles=1_500, batches=5)
+FULL, QUICK = Size(singles=6_000, batches=20, postings=10_000_000), Size(singles=1_500, batches=5, postings=1_000_000)
 
 
 def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON only")
-    parser.add_argument("--quick", action="store_true", help="end within a minute: fewer posts and rounds")
+    parser.add_argument(
+        "--quick", action="store_true", help="end within a minute: fewer posts, a tenth of the journal"
+    )
     asked = parser.parse_args()
     size = QUICK if asked.quick else FULL
     figures: dict[str, Any] = {}
     with _database() as (engine, owner):
         figures |= _singles(engine, size) | _bulk(engine, owner, size)
-        figures |= _reading(engine, owner)
+        figures |= _reading(engine, owner, size.postings)
         with owner.connect() as connection:
             figures["postgres"] = connection.scalar(text("SHOW server_version"))
             figures["fsync"] = connection.scalar(text("SHOW fsync"))
@@ -245,7 +250,7 @@ SELECT b.id AS book_id, row_number() OVER (PARTITION BY b.id ORDER BY a.code) AS
        count(*) OVER (PARTITION BY b.id) AS width, a.code FROM ledger.book b JOIN ledger.account a ON a.book_id = b.id;
 CREATE TEMPORARY TABLE head ON COMMIT DROP AS
 SELECT b.id AS book_id, b.last_seq + row_number() OVER (PARTITION BY b.id ORDER BY n) AS seq, n,
-       CAST(:first AS date) + CAST(n * :days / :heads AS integer) AS value_date
+       CAST(:first AS date) + CAST(CAST(n AS bigint) * :days / :heads AS integer) AS value_date
   FROM generate_series(0, :heads - 1) AS n
   JOIN (SELECT id, last_seq, row_number() OVER (ORDER BY id) - 1 AS place, count(*) OVER () AS width FROM ledger.book) AS b
        ON b.place = n % b.width;
@@ -269,9 +274,9 @@ SELECT format('DROP INDEX ledger.%I', relname), pg_get_indexdef(indexrelid)
 """
 
 
-def _load(owner: Engine) -> None:
-    """Fill the journal with ten million postings over six years, past the laws; indexes are built after."""
-    values = {"first": FIRST, "days": (LAST - FIRST).days, "heads": POSTINGS // LINES, "lines": LINES}
+def _load(owner: Engine, postings: int) -> None:
+    """Fill the journal with so many postings over six years, past the laws; indexes are built after."""
+    values = {"first": FIRST, "days": (LAST - FIRST).days, "heads": postings // LINES, "lines": LINES}
     with owner.begin() as connection:
         indexes = connection.execute(text(_INDEXES)).all()
         for drop, _ in indexes:
@@ -284,15 +289,23 @@ def _load(owner: Engine) -> None:
         connection.execute(text("VACUUM (ANALYZE) ledger.posting"))
 
 
-def _reading(engine: Engine, owner: Engine) -> dict[str, Any]:
-    """Return how long a trial balance of ten million postings takes, as of the end and as of random days before."""
+def _reading(engine: Engine, owner: Engine, postings: int) -> dict[str, Any]:
+    """Return how long a trial balance takes, as of the end and as of random days before, once the snapshots are taken."""
     start = time.perf_counter()
-    _load(owner)
+    _load(owner, postings)
     loaded = time.perf_counter() - start
+    start = time.perf_counter()
+    with unit_of_work(engine) as session:
+        snapshots.take(session)
+    taken = time.perf_counter() - start
+    with owner.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM (ANALYZE) ledger.snapshot_turnover"))
     luck = random.Random(20171120)
     days = [FIRST + luck.randrange((LAST - FIRST).days) * DAY for _ in range(5)]
     return {
-        "load_10m_s": round(loaded, 1),
+        "postings": postings,
+        "load_s": round(loaded, 1),
+        "snapshots_s": round(taken, 1),
         "trial_balance_10m_s": round(statistics.median(_asked(engine, None) for _ in range(3)), 3),
         "as_of_10m_s": round(statistics.median(_asked(engine, day) for day in days), 3),
     }
