@@ -64,9 +64,7 @@ def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--json", action="store_true", help="print JSON only")
-    parser.add_argument(
-        "--quick", action="store_true", help="end within a minute: fewer posts, a tenth of the journal"
-    )
+    parser.add_argument("--quick", action="store_true", help="end within a minute: fewer posts, a tenth of the journal")
     asked = parser.parse_args()
     size = QUICK if asked.quick else FULL
     figures: dict[str, Any] = {}
