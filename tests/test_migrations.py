@@ -145,6 +145,37 @@ def test_a_young_database_looks_an_entry_up_by_its_own_key(url: str) -> None:
     assert "pk_journal_entry" in plan
 
 
+@pytest.mark.parametrize(
+    "lookup",
+    [
+        "SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = $1 AND p.seq >= $2 ORDER BY p.seq, p.line LIMIT 1",
+        "SELECT o.lines FROM ledger.journal_entry AS o WHERE o.book_id = $1 AND o.seq >= $2 ORDER BY o.seq LIMIT 1",
+    ],
+)
+def test_a_small_journal_is_looked_up_by_its_own_key_too(server_url: str, lookup: str) -> None:
+    """With some hundred postings a lower index with a sort behind it looks cheaper; the laws keep such a plan for good."""
+    address = fresh_database(server_url, "young")
+    migrations.migrate(address)
+    owner = create_engine(address)
+    with owner.connect() as connection:
+        settings = connection.scalar(text("SELECT proconfig FROM pg_proc WHERE proname = 'post_many'")) or []
+        for statement in (
+            "SET LOCAL session_replication_role = replica",
+            "INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration, event, "
+            "maker, checker, body_sha256, lines) SELECT 1, n, n::text, '', '2017-01-01', '2017-01-01', '记', n, '', '', 'system', 'system', '', 1 "
+            "FROM generate_series(1, 300) AS n",
+            "INSERT INTO ledger.posting (book_id, seq, line, account, side, fen, value_date) "
+            "SELECT 1, n, 1, '1004', 'D', 1, '2017-01-01' FROM generate_series(1, 300) AS n",
+            *(f"SET LOCAL {setting}" for setting in settings),
+            f"PREPARE look (bigint, bigint) AS {lookup}",
+        ):
+            connection.execute(text(statement))
+        plan = "\n".join(connection.scalars(text("EXPLAIN EXECUTE look (1, 1)")))
+    owner.dispose()
+    assert "Sort" not in plan, plan
+    assert "using pk_" in plan
+
+
 def test_tables_belong_to_the_owner_and_the_application_may_not_make_any(url: str) -> None:
     engine = engine_as(url, APP_ROLE)
     with engine.connect() as connection:
