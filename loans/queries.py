@@ -4,7 +4,8 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
-from sqlalchemy import insert, select, text, tuple_, update
+from sqlalchemy import cast, func, insert, select, text, tuple_, update
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
@@ -111,7 +112,7 @@ def events_referenced(session: Session, references: Iterable[tuple[int, str]]) -
         return {}
     rows = session.execute(
         select(event.c.book_id, event.c.loan_id, event.c.kind, event.c.reference, event.c.value_date, event.c.body).where(
-            tuple_(event.c.book_id, event.c.reference).in_(wanted)
+            _in(event.c.book_id, event.c.reference, wanted)
         )
     )
     return {
@@ -192,7 +193,11 @@ def live_rows(session: Session, table: str, columns: Sequence[str], keys: Collec
 
 
 def _in(first: Any, second: Any, keys: Collection[tuple[Any, Any]]) -> Any:
-    return tuple_(first, second).in_(list(keys))
+    """Return the condition that two columns are one of some pairs, however many they are."""
+    firsts, seconds = zip(*keys, strict=True) if keys else ((), ())
+    arrays = cast(list(firsts), ARRAY(first.type)), cast(list(seconds), ARRAY(second.type))
+    pairs = func.unnest(*arrays).table_valued("a", "b").render_derived()
+    return tuple_(first, second).in_(select(pairs.c.a, pairs.c.b))
 
 
 def _contracts(session: Session, condition: Any) -> list[Contract]:
