@@ -36,7 +36,7 @@ from guarantees.capacity import PoolCapacity, PoolSpending
 from ledger import snapshots
 from ledger.banking.month_check import ReconciliationCheck
 from ledger.books import Book
-from ledger.calendar import DAY, next_month
+from ledger.calendar import DAY
 from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
 from ledger.reports.catalogue import Catalogue, catalogue
@@ -155,7 +155,7 @@ def night_steps() -> tuple[Step, ...]:
         Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
         Step("relending", lambda s, d: asdict(relending_night(s, d))),
         Step("pools", _pools),
-        Step("tie", _tie_at_month_end),
+        Step("tie", _tie),
         Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}),
         Step("seal", lambda s, _: seal(s, CHAINS)),
     )
@@ -187,15 +187,14 @@ def _pools(session: Session, closing: date) -> Mapping[str, int]:
     }
 
 
-def _tie_at_month_end(session: Session, closing: date) -> Mapping[str, int]:
-    """Hold the control accounts of principal against the loans on a month's last day; refuse the night otherwise.
+def _tie(session: Session, _: date) -> Mapping[str, int]:
+    """Hold the control accounts of principal against the loans; refuse the night if they differ.
 
     Raises:
         RuntimeError: a control account differs from its loans.
     """
-    if closing + DAY != next_month(closing):
-        return {}
-    broken = [check for check in loans.ties.principal_checks(session) if not check.ok]
+    checks = list(loans.ties.principal_checks(session))
+    broken = [check for check in checks if not check.ok]
     if broken:
         raise RuntimeError(f"{broken[0].check}: expected {broken[0].expected}, found {broken[0].actual}")
-    return {"differences": 0}
+    return {"ties": len(checks), "differences": 0}

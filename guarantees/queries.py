@@ -16,6 +16,7 @@ from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.tables import claim, claim_event, pool
 from ledger.books import BookKind, books
 from ledger.limits import available
+from loans.accrual import closed_seqs
 
 NEVER = 2**63 - 1
 """A sequence that no book reaches."""
@@ -114,37 +115,61 @@ def available_fen(session: Session, one: Pool) -> int:
     return available(session, one.book.id, one.bank)
 
 
+_KNOWN = """
+SELECT s.book_id, s.loan_id, s.principal_fen FROM loans.standing s
+  JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, seq) USING (book_id)
+ WHERE s.known_to_seq IS NULL AND s.known_from_seq <= k.seq AND s.principal_fen > 0 AND s.product = ANY(:products)
+ UNION ALL
+SELECT s.book_id, s.loan_id, s.principal_fen
+  FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, seq)
+ CROSS JOIN LATERAL (
+    SELECT * FROM loans.standing t WHERE t.book_id = k.book_id AND t.known_to_seq > k.seq ORDER BY t.known_to_seq OFFSET 0
+ ) AS s
+ WHERE s.known_from_seq <= k.seq AND s.principal_fen > 0 AND s.product = ANY(:products)
+"""
+"""Principal as the books knew it at their sequences: what is known now, and what ceased to be since."""
+
+_COVERED = f"""
+WITH paid AS (
+    SELECT p.book_id, p.loan_id FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, seq)
+      JOIN ledger.posting p ON p.book_id = k.book_id AND p.account = :received AND p.seq <= k.seq
+      JOIN ledger.journal_entry e ON e.book_id = p.book_id AND e.seq = p.seq
+      LEFT JOIN ledger.journal_entry r ON r.book_id = e.book_id AND r.reverses_seq = e.seq AND r.seq <= k.seq
+     WHERE e.kind = 'guarantees.received' AND e.reverses_seq IS NULL AND r.seq IS NULL
+), uncovered AS (
+    SELECT book_id, loan_id FROM paid UNION SELECT book_id, id FROM loans.loan WHERE NOT covered
+), counted AS (
+    SELECT book_id, principal_fen, count(*) AS loans FROM ({_KNOWN}) AS known GROUP BY book_id, principal_fen
+     UNION ALL
+    SELECT book_id, principal_fen, -count(*) FROM ({_KNOWN}) AS known JOIN uncovered USING (book_id, loan_id)
+     GROUP BY book_id, principal_fen
+)
+SELECT c.book_id, sum(c.principal_fen * c.loans)::bigint AS principal,
+       sum(round(c.principal_fen * h.share_ppb::numeric / 1000000000) * c.loans)::bigint AS liability
+  FROM counted c JOIN unnest(CAST(:books AS bigint[]), CAST(:shares AS bigint[])) AS h (book_id, share_ppb) USING (book_id)
+ GROUP BY c.book_id
+"""
+"""Of all loans, less those that no pool covers or has paid for; each loan's liability is rounded, equal ones at once."""
+
+
 def covered(session: Session, closing: date | None = None) -> dict[tuple[str, str], tuple[int, int]]:
     """Return (principal, liability) in fen by (county, bank) of loans that the pools cover and have not paid for.
 
     As known now, or as the loan books knew it when the night of `closing` accrued.
     """
-    known = "s.known_to_seq IS NULL"
-    if closing is not None:
-        known = "s.known_from_seq <= a.closed_seq AND (s.known_to_seq IS NULL OR s.known_to_seq > a.closed_seq)"
-    rows = session.execute(
-        text(
-            "WITH paid AS MATERIALIZED (SELECT p.book_id, p.loan_id, e.seq, coalesce(r.seq, :never) AS undone_seq "
-            "  FROM ledger.posting p JOIN ledger.journal_entry e USING (book_id, seq) LEFT JOIN ledger.journal_entry r "
-            "  ON r.book_id = e.book_id AND r.reverses_seq = e.seq WHERE p.account = :received "
-            "  AND p.book_id IN (SELECT id FROM ledger.book WHERE kind = 'LB') AND e.kind = 'guarantees.received' "
-            "  AND e.reverses_seq IS NULL) "
-            "SELECT b.county, b.bank, sum(s.principal_fen)::bigint AS principal, "
-            "sum(round(s.principal_fen * p.share_ppb::numeric / 1000000000))::bigint AS liability "
-            "FROM loans.standing s JOIN ledger.book b ON b.id = s.book_id "
-            "LEFT JOIN loans.accrual_run a ON a.book_id = s.book_id AND a.business_date = CAST(:closing AS date) "
-            "JOIN ledger.book r ON r.kind = 'RCF' AND r.county = b.county "
-            "JOIN guarantees.pool p ON p.book_id = r.id AND p.bank = b.bank "
-            f"WHERE {known} AND s.product = ANY(:products) AND s.principal_fen > 0 "
-            "AND NOT EXISTS (SELECT FROM loans.loan l WHERE l.book_id = s.book_id AND l.id = s.loan_id AND NOT l.covered) "
-            "AND NOT EXISTS (SELECT FROM paid "
-            "  WHERE paid.book_id = s.book_id AND paid.loan_id = s.loan_id AND paid.seq <= coalesce(a.closed_seq, :never - 1) "
-            "  AND paid.undone_seq > coalesce(a.closed_seq, :never - 1)) "
-            "GROUP BY b.county, b.bank"
-        ),
-        {"products": list(COVERED_PRODUCTS), "closing": closing, "received": entries.RECEIVED, "never": NEVER},
-    )
-    return {(row.county, row.bank): (row.principal, row.liability) for row in rows}
+    shares = {(one.book.county, one.bank): one.share_ppb for one in pools(session).values()}
+    known = None if closing is None else closed_seqs(session, closing)
+    homes = {
+        book.id: (book.county, book.bank)
+        for book in books(session, BookKind.LOANS)
+        if book.bank and (book.county, book.bank) in shares and (known is None or book.id in known)
+    }
+    values = {
+        "books": list(homes), "seqs": [NEVER if known is None else known[book_id] for book_id in homes],
+        "shares": [shares[home] for home in homes.values()], "products": list(COVERED_PRODUCTS), "received": entries.RECEIVED,
+    }  # fmt: skip
+    rows = session.execute(text(_COVERED), values)
+    return {homes[row.book_id]: (row.principal, row.liability) for row in rows if row.principal}
 
 
 def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:

@@ -15,26 +15,17 @@ from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books, hold_books
-from ledger.calendar import DAY
 from ledger.journal import Dimensions, JournalEntry, Posting
 from ledger.money import round_half_up
 from ledger.posting import post_many
+from ledger.queries import Turnover, turnovers
 from loans import entries
 from loans.errors import UnexplainedDifference
+from loans.exact_interest import NOTHING, Group, Units, arrays, as_known, group_of, run_up
 from loans.movements import State
 from loans.tables import accrual_figure, accrual_run
-from loans.terms import StreamKind, interest_fen, last_settlement_before
+from loans.terms import StreamKind, interest_fen
 from loans.terms.daycount import COMMON_YEAR
-
-
-class Group(NamedTuple):
-    """What an accrual figure is kept by."""
-
-    book_id: int
-    product: str
-    county: str
-    kind: str
-    state: str
 
 
 class Account(NamedTuple):
@@ -48,20 +39,6 @@ class Account(NamedTuple):
     payer: str
 
 
-class Units(NamedTuple):
-    """Exact interest as base × rate × days: of the whole, and of government's part."""
-
-    whole: int
-    gov: int
-
-    def plus(self, other: "Units", sign: int = 1) -> "Units":
-        """Return the sum (or difference)."""
-        return Units(self.whole + sign * other.whole, self.gov + sign * other.gov)
-
-
-NOTHING = Units(0, 0)
-
-
 @dataclass(frozen=True, slots=True)
 class Accrued:
     """What a night accrued: the groups looked at and the fen posted (differences, red included)."""
@@ -69,35 +46,6 @@ class Accrued:
     groups: int
     fen: int
 
-
-_LIVE = """
-SELECT book_id, product, county, kind, state,
-       sum(base_ticks * rate_ppb * (1603080 / loans.year_ticks(day_count))) AS whole,
-       sum(base_ticks * gov_ppb * (1603080 / loans.year_ticks(day_count))) AS gov,
-       sum(base_tonight * rate_ppb * (1603080 / loans.year_ticks(day_count))) AS whole_tonight,
-       sum(base_tonight * gov_ppb * (1603080 / loans.year_ticks(day_count))) AS gov_tonight
-  FROM (
-    SELECT book_id, product, county, kind, state, rate_ppb, gov_ppb, day_count,
-           sum(base_fen * CASE WHEN last_end <= first_day THEN 0
-                               WHEN day_count IN ('act/360', 'act/365') THEN last_end - first_day
-                               ELSE loans.ticks(day_count, anchor, first_day, last_end) END) AS base_ticks,
-           sum(base_fen * CASE WHEN NOT tonight THEN 0 WHEN day_count IN ('act/360', 'act/365') THEN 1
-                               ELSE loans.ticks(day_count, anchor, CAST(:until AS date) - 1, :until) END) AS base_tonight
-      FROM (
-        SELECT s.book_id, s.product, s.county, s.kind, s.state, s.base_fen, s.rate_ppb, s.gov_ppb, s.day_count, s.anchor,
-               greatest(s.start_date, x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS first_day,
-               least(s.end_date, CAST(:until AS date)) AS last_end,
-               s.start_date < :until AND (s.end_date IS NULL OR s.end_date >= :until) AS tonight
-          FROM loans.stream s {seen}
-          LEFT JOIN loans.charged_until x
-            ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND {x}
-         WHERE {s} AND (s.own_dates OR s.end_date IS NULL OR s.end_date > least(CAST(:since AS date), CAST(:until AS date) - 1))
-      ) AS dated
-     GROUP BY book_id, product, county, kind, state, rate_ppb, gov_ppb, day_count
-  ) AS live
- GROUP BY book_id, product, county, kind, state
-"""
-"""Bases are added up rate by rate, as whole numbers, before they are multiplied."""
 
 _SINCE = """
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
@@ -147,12 +95,6 @@ SELECT p.book_id, p.account, p.product, p.county, p.kind, p.payer,
  GROUP BY p.book_id, p.account, p.product, p.county, p.kind, p.payer, rounding
 """
 
-_OFF_BALANCE = """
-SELECT book_id, account, product, county, kind, payer, sum(CASE side WHEN 'D' THEN fen ELSE -fen END)::bigint AS fen
-  FROM ledger.posting WHERE account = '9201' AND book_id = ANY(:books)
- GROUP BY book_id, account, product, county, kind, payer
-"""
-
 _UNPAID_OFF_BALANCE = """
 SELECT c.book_id, c.product, c.county, c.kind, sum(c.whole_fen - c.gov_fen - c.paid_fen)::bigint AS fen
   FROM loans.standing s JOIN loans.charge c ON c.book_id = s.book_id AND c.loan_id = s.loan_id {seen}
@@ -169,13 +111,11 @@ def accrue(session: Session, closing: date) -> Accrued:
     """
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     hold_books(session, list(mine))
-    live = session.execute(text(_as_known(_LIVE, None)), {"until": closing + DAY, "since": _since(closing)}).all()
-    now = {_group(row): Units(int(row.whole), int(row.gov)) for row in live}
-    tonight = {_group(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in live}
+    now, tonight = run_up(session, closing)
     seqs, then = _last_close(session)
-    since = {"closing": closing, **_arrays({book_id: seqs.get(book_id, 0) for book_id in mine})}
+    since = {"closing": closing, **arrays({book_id: seqs.get(book_id, 0) for book_id in mine})}
     charged = _charged(session, since)
-    facts = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_FACTS), since)}
+    facts = {group_of(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_FACTS), since)}
     moved = session.execute(text(_MOVED), since).all()
     _explain_interest(mine, now, then, tonight, facts, charged)
     _explain_ledger(mine, moved, charged)
@@ -206,41 +146,18 @@ def last_accrued(session: Session, until: date | None = None) -> date | None:
 
 def moved_since(session: Session, seqs: Mapping[int, int]) -> dict[Account, tuple[int, int]]:
     """Return what must have moved on 1132.09 after these sequences of the books, and what did (fen)."""
-    since = _arrays(seqs)
+    since = arrays(seqs)
     return _movements(session.execute(text(_MOVED), since).all(), _charged(session, since))
 
 
 def targets(session: Session, closing: date, seqs: Mapping[int, int]) -> dict[Account, int]:
     """Return what 1132.09 and 9201 must be at a close, as known at these sequences of the books."""
-    values = {"until": closing + DAY, "since": _since(closing), **_arrays(seqs)}
-    then = {_group(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_as_known(_LIVE, seqs)), values)}
+    then, _ = run_up(session, closing, seqs)
     return _targets(session, then, seqs)
 
 
-def _as_known(sql: str, seqs: Mapping[int, int] | None) -> str:
-    """Fill in what a query may know: what is known now, or what was at sequences of the books."""
-    if seqs is None:
-        return sql.format(seen="", **{name: f"{name}.known_to_seq IS NULL" for name in "sxc"})
-    seen = "JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) ON r.book_id = s.book_id"
-    known = "{0}.known_from_seq <= r.seq AND ({0}.known_to_seq IS NULL OR {0}.known_to_seq > r.seq)"
-    return sql.format(seen=seen, **{name: known.format(name) for name in "sxc"})
-
-
 def _charged(session: Session, since: Mapping[str, object]) -> dict[Group, Row[Any]]:
-    return {_group(row): row for row in session.execute(text(_CHARGED), since)}
-
-
-def _arrays(seqs: Mapping[int, int] | None) -> dict[str, list[int]]:
-    return {} if seqs is None else {"books": list(seqs), "seqs": list(seqs.values())}
-
-
-def _since(closing: date) -> date:
-    """Return the first day that the last settlement up to a close left uncharged."""
-    return last_settlement_before(closing + DAY) + DAY
-
-
-def _group(row: Row[Any]) -> Group:
-    return Group(row.book_id, row.product, row.county, row.kind, row.state)
+    return {group_of(row): row for row in session.execute(text(_CHARGED), since)}
 
 
 def _account(row: Row[Any]) -> Account:
@@ -249,7 +166,7 @@ def _account(row: Row[Any]) -> Account:
 
 def _targets(session: Session, exact: Mapping[Group, Units], seqs: Mapping[int, int] | None) -> dict[Account, int]:
     found = _rounded(exact)
-    for row in session.execute(text(_as_known(_UNPAID_OFF_BALANCE, seqs)), _arrays(seqs)):
+    for row in session.execute(text(as_known(_UNPAID_OFF_BALANCE, seqs)), arrays(seqs)):
         memo = Account(row.book_id, entries.MEMO_INTEREST, row.product, row.county, row.kind, entries.BORROWER)
         found[memo] = found.get(memo, 0) + row.fen
     return found
@@ -275,8 +192,9 @@ def _posted(
     for row in moved:
         key = _account(row)
         held[key] = held.get(key, 0) + row.fen
-    for row in session.execute(text(_OFF_BALANCE), {"books": list(mine)}):
-        held[_account(row)] = row.fen
+    by = ("product", "county", "kind", "payer")
+    memo: Mapping[tuple[Any, ...], Turnover] = turnovers(session, books=mine, accounts=[entries.MEMO_INTEREST], by=by)
+    held.update((Account(*key), turnover.balance_fen) for key, turnover in memo.items())
     return held
 
 
@@ -306,7 +224,7 @@ def _last_close(session: Session) -> tuple[dict[int, int], dict[Group, Units]]:
             "LEFT JOIN loans.accrual_figure f USING (book_id, business_date)"
         )
     ).all()
-    then = {_group(row): Units(int(row.whole), int(row.gov)) for row in rows if row.kind is not None}
+    then = {group_of(row): Units(int(row.whole), int(row.gov)) for row in rows if row.kind is not None}
     return {row.book_id: row.closed_seq for row in rows}, then
 
 

@@ -26,6 +26,7 @@ from loans.mass_ageing import PLAIN, PLAIN_EVENTS, fall_overdue, stop_accruing
 from loans.movements import FellOverdue, InterestCapitalised, Movement, StoppedAccruing
 from loans.queries import HORIZON, Key, contracts, events_of
 from loans.replay import replay
+from loans.settlement import FALLING
 from loans.tables import horizon
 from loans.terms import NON_ACCRUAL_AFTER_DAYS
 from loans.terms.rolling import falling_due_on
@@ -37,10 +38,8 @@ SELECT t.book_id, array_agg(t.loan_id ORDER BY t.loan_id) FILTER (WHERE plain AN
   FROM (
     SELECT book_id, loan_id, bool_or(falls) AS falls, bool_or(stops) AS stops
       FROM (
-        SELECT i.book_id, i.loan_id, true AS falls, false AS stops FROM loans.instalment i
-          JOIN unnest(CAST(:codes AS text[]), CAST(:dates AS date[])) AS f (rolling, nominal_date) USING (rolling, nominal_date)
-         WHERE i.known_to_seq IS NULL AND (i.charges OR NOT i.overdue AND i.paid_fen <> i.principal_fen)
-           AND NOT i.overdue AND i.paid_fen <> i.principal_fen AND i.nominal_date = ANY(CAST(:dates AS date[]))
+        SELECT i.book_id, i.loan_id, true AS falls, false AS stops {FALLING}
+         WHERE NOT i.overdue AND i.paid_fen <> i.principal_fen
          UNION ALL
         SELECT book_id, loan_id, true, false FROM loans.charge
          WHERE known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0 AND due_date = :closing

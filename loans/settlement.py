@@ -35,13 +35,20 @@ class Settled:
     fen: int
 
 
-_DUE = """
+FALLING = """
+  FROM unnest(CAST(:codes AS text[]), CAST(:dates AS date[])) AS f (rolling, nominal_date)
+ CROSS JOIN LATERAL (
+    SELECT * FROM loans.instalment t
+     WHERE t.nominal_date = f.nominal_date AND t.rolling = f.rolling
+       AND t.known_to_seq IS NULL AND (t.charges OR NOT t.overdue AND t.paid_fen <> t.principal_fen) OFFSET 0
+ ) AS i
+"""
+"""The instalments that fall due, date by date along their index, however many others there are."""
+
+_DUE = f"""
 SELECT i.book_id, i.loan_id, bool_or(i.charges) AS charges,
        max(CASE WHEN i.counts_nominal THEN i.nominal_date ELSE :until END) AS until_date
-  FROM loans.instalment i
-  JOIN unnest(CAST(:codes AS text[]), CAST(:dates AS date[])) AS f (rolling, nominal_date) USING (rolling, nominal_date)
- WHERE i.known_to_seq IS NULL AND (i.charges OR NOT i.overdue AND i.paid_fen <> i.principal_fen)
-   AND i.nominal_date = ANY(CAST(:dates AS date[]))
+  {FALLING}
  GROUP BY i.book_id, i.loan_id
 """
 
@@ -108,7 +115,7 @@ def settle(session: Session, closing: date) -> Settled:
     values = {"until": until, "codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling]}
     session.execute(update(horizon).values(charged_through=closing))
     forget(session, HORIZON)
-    if everyone or session.scalar(text(f"SELECT EXISTS ({_DUE})"), values):
+    if everyone or session.scalar(text(f"SELECT EXISTS (SELECT {FALLING})"), {name: values[name] for name in ("codes", "dates")}):
         return _charge(session, closing, values, everyone=everyone)
     return Settled(0, 0)
 

@@ -98,6 +98,12 @@ stream = Table(
     PrimaryKeyConstraint("book_id", "id"),
     ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
     Index("ix_stream_live", "book_id", "loan_id", postgresql_where=_LIVE),
+    Index(
+        "ix_stream_running",
+        text("coalesce(end_date, 'infinity'::date)"),
+        postgresql_where=text("known_to_seq IS NULL AND NOT own_dates"),
+    ),
+    Index("ix_stream_own_dates", "book_id", "loan_id", postgresql_where=text("known_to_seq IS NULL AND own_dates")),
     Index("ix_stream_known_from", "book_id", "known_from_seq"),
     Index("ix_stream_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
@@ -174,6 +180,7 @@ charged_until = Table(
     PrimaryKeyConstraint("book_id", "id"),
     ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
     Index("ix_charged_until_live", "book_id", "loan_id", "kind", unique=True, postgresql_where=_LIVE),
+    Index("ix_charged_until_date", "until_date", postgresql_where=_LIVE),
     schema="loans",
 )
 
@@ -196,6 +203,13 @@ standing = Table(
     PrimaryKeyConstraint("book_id", "id"),
     ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
     Index("ix_standing_live", "book_id", "loan_id", unique=True, postgresql_where=_LIVE),
+    Index(
+        "ix_standing_open",
+        "book_id",
+        postgresql_where=text(
+            "known_to_seq IS NULL AND (principal_fen <> 0 OR cost_fen <> 0 OR excess_fen <> 0 OR given_up_fen <> 0)"
+        ),
+    ),
     Index(
         "ix_standing_overdue",
         "oldest_due",

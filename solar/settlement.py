@@ -8,10 +8,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
 from fractions import Fraction
-from typing import Any
 
 from sqlalchemy import delete, insert, select, text, tuple_
-from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, business_date_from
@@ -152,9 +150,8 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
     for meter, reference in keys:
         one = known[meter]
         where = (receipt.c.book_id == one.book.id) & (receipt.c.meter == meter) & (receipt.c.reference == reference)
-        session.execute(delete(receipt).where(where))
-    swept = _to_sweep(session, "<")
-    _require(not swept, min((row.meter for row in swept), default=""), "到账已划转还贷，不能撤销")
+        swept = session.scalars(delete(receipt).where(where).returning(receipt.c.swept_on)).all()
+        _require(not any(swept), meter, "到账已划转还贷，不能撤销")
     for meter, reference in keys:
         take_back(session, known[meter].book, f"solar/{meter}/received/{reference}", today, actor)
 
@@ -179,6 +176,17 @@ def undo_readings(session: Session, keys: Sequence[tuple[str, date]], actor: str
         take_back(session, one.book, f"solar/{meter}/{month:%Y-%m}/generated", today, actor)
 
 
+_HELD = """
+SELECT book_id, meter, sum(loan_fen)::bigint AS fen FROM solar.receipt
+ WHERE swept_on IS NULL AND loan_fen > 0 GROUP BY book_id, meter ORDER BY book_id, meter
+"""
+_TAKE = """
+UPDATE solar.receipt r SET swept_on = :closing
+  FROM unnest(CAST(:books AS bigint[]), CAST(:meters AS text[])) AS k (book_id, meter)
+ WHERE r.book_id = k.book_id AND r.meter = k.meter AND r.swept_on IS NULL
+"""
+
+
 def sweep_into_loans(session: Session, closing: date) -> int:
     """In the night: send what is held for each loan to its bank: dues, accrued interest, then the next instalments.
 
@@ -186,7 +194,7 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     without shortfall). Returns the fen swept.
     """
     _alone(session)
-    rows = _to_sweep(session, ">")
+    rows = session.execute(text(_HELD)).all()
     if not rows:
         return 0
     known = stations(session, [row.meter for row in rows])
@@ -199,6 +207,8 @@ def sweep_into_loans(session: Session, closing: date) -> int:
         insert(sweep).inline(),
         [{"book_id": row.book_id, "meter": row.meter, "swept_on": closing, "fen": row.fen} for row in rows],
     )
+    taken = {"closing": closing, "books": [row.book_id for row in rows], "meters": [row.meter for row in rows]}
+    session.execute(text(_TAKE), taken)
     _post(session, known, [(row.meter, f"swept/{closing}", "swept", closing, "光伏收益划转还贷",
           entries.swept(row.fen, _dims(known[row.meter]))) for row in rows])  # fmt: skip
     payments = [
@@ -215,18 +225,6 @@ def sweep_into_loans(session: Session, closing: date) -> int:
 def _alone(session: Session) -> None:
     """Let nobody else sweep or take cash back until this transaction ends."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('solar.sweep', 0))"))
-
-
-def _to_sweep(session: Session, more_or_less: str) -> Sequence[Row[Any]]:
-    """Return the stations whose loan shares received are more (>) or less (<) than what was swept, and by how much."""
-    return session.execute(
-        text(
-            "SELECT book_id, meter, coalesce(r.fen, 0) - coalesce(w.fen, 0) AS fen FROM "
-            "(SELECT book_id, meter, sum(loan_fen)::bigint AS fen FROM solar.receipt GROUP BY book_id, meter) AS r "
-            "FULL JOIN (SELECT book_id, meter, sum(fen)::bigint AS fen FROM solar.sweep GROUP BY book_id, meter) AS w "
-            f"USING (book_id, meter) WHERE coalesce(r.fen, 0) {more_or_less} coalesce(w.fen, 0) ORDER BY book_id, meter"
-        )
-    ).all()
 
 
 def _open(session: Session, known: dict[str, Station]) -> dict[tuple[str, date], tuple[int, int]]:

@@ -6,6 +6,7 @@ from sqlalchemy import (
     Date,
     DateTime,
     ForeignKeyConstraint,
+    Index,
     Integer,
     Numeric,
     PrimaryKeyConstraint,
@@ -61,8 +62,10 @@ receipt = Table(
     Column("subsidy_fen", BigInteger, nullable=False),
     Column("loan_fen", BigInteger, nullable=False),
     Column("household_fen", BigInteger, nullable=False),
+    Column("swept_on", Date),
     PrimaryKeyConstraint("book_id", "meter", "reference"),
     ForeignKeyConstraint(["book_id", "meter", "month"], ["solar.reading.book_id", "solar.reading.meter", "solar.reading.month"]),
+    Index("ix_receipt_held", "book_id", "meter", postgresql_where=text("swept_on IS NULL AND loan_fen > 0")),
     schema="solar",
 )
 
