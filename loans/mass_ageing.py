@@ -21,10 +21,13 @@ PLAIN_EVENTS = tuple(event.kind for event in (Disbursed, TakenOver, Repaid, Refu
 """What may have happened to a plain loan: nothing that changes its contract, and nothing undone."""
 
 PLAIN = """
-NOT CAST(l.terms ->> 'flat' AS boolean) AND NOT l.terms -> 'graces' @> '[{"kind": "interest_capitalised"}]'
+NOT CAST(l.terms ->> 'flat' AS boolean)
+AND NOT l.terms -> 'graces' @> '[{"kind": "interest_free"}]' AND NOT l.terms -> 'rates' @> '[{"rate_ppb": 0}]'
+AND NOT EXISTS (SELECT FROM loans.instalment n
+                 WHERE n.book_id = l.book_id AND n.loan_id = l.id AND n.known_to_seq IS NULL AND n.principal_fen < 0)
 AND NOT EXISTS (SELECT FROM loans.event e WHERE e.book_id = l.book_id AND e.loan_id = l.id AND e.kind <> ALL(:plain_events))
 """
-"""Whether a loan `l` ages by the statements here."""
+"""Whether a loan `l` ages by the statements here: it bears interest on every day, on what is owed, and none is added to it."""
 
 Moved = tuple[int, Dimensions, Movement]
 """(book id, the loan's dimensions, what the close did to it)."""
@@ -36,7 +39,8 @@ _STREAM, _STANDING, _INSTALMENT = (
 
 _KEYS = """
 keys AS MATERIALIZED (
-    SELECT l.book_id, l.id AS loan_id, k.seq, l.product, l.county, l.terms,
+    SELECT l.book_id, l.id AS loan_id, k.seq, l.product, l.county, l.terms -> 'rates' AS rates,
+           l.terms ->> 'compound_base' AS base, CAST(l.terms ->> 'drawn_on' AS date) AS drawn_on,
            CAST(l.terms ->> 'penalty_percent' AS bigint) AS percent,
            CASE WHEN l.terms ->> 'day_count' IN ('act/365', 'act/act') THEN l.terms ->> 'day_count' ELSE 'act/360' END AS counted
       FROM unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, id, seq)
@@ -59,17 +63,17 @@ WITH {_KEYS}, fallen AS (
 ), owed AS (
     SELECT k.book_id, k.loan_id, sum(c.whole_fen - c.gov_fen - c.paid_fen) AS fen
       FROM keys k JOIN loans.charge c ON c.book_id = k.book_id AND c.loan_id = k.loan_id AND c.known_to_seq IS NULL
-     WHERE c.due_date <= :closing AND (c.kind <> 'penalty' OR k.terms ->> 'compound_base' = 'B')
+     WHERE c.whole_fen - c.gov_fen - c.paid_fen > 0 AND c.due_date <= :closing AND (c.kind <> 'penalty' OR k.base = 'B')
      GROUP BY k.book_id, k.loan_id
 ), aged AS MATERIALIZED (
-    SELECT s.*, k.seq, k.terms, k.counted, k.percent, coalesce(sums.fen, 0)::bigint AS fallen,
+    SELECT s.*, k.seq, k.rates, k.drawn_on, k.counted, k.percent, coalesce(sums.fen, 0)::bigint AS fallen,
            coalesce(owed.fen, 0)::bigint AS interest
       FROM keys k JOIN loans.standing s ON s.book_id = k.book_id AND s.loan_id = k.loan_id AND s.known_to_seq IS NULL
       LEFT JOIN sums ON sums.book_id = k.book_id AND sums.loan_id = k.loan_id
       LEFT JOIN owed ON owed.book_id = k.book_id AND owed.loan_id = k.loan_id
 ), ended AS (
     UPDATE loans.standing s SET known_to_seq = a.seq FROM aged a
-     WHERE s.book_id = a.book_id AND s.id = a.id AND (a.fallen > 0 OR a.oldest_due IS NULL)
+     WHERE (s.book_id, s.known_from_seq, s.id) = (a.book_id, a.known_from_seq, a.id) AND (a.fallen > 0 OR a.oldest_due IS NULL)
     RETURNING s.*, a.fallen
 ), stands AS (
     INSERT INTO loans.standing ({_STANDING})
@@ -92,15 +96,16 @@ WITH {_KEYS}, fallen AS (
         OR interest > 0 AND percent <> 100 AND (principal_fen = overdue_fen + fallen) <> (principal_fen = overdue_fen)
 ), cut AS (
     UPDATE loans.stream s SET known_to_seq = a.seq
-      FROM ahead a JOIN renewed USING (book_id, loan_id, kind) WHERE s.book_id = a.book_id AND s.id = a.id
+      FROM ahead a JOIN renewed USING (book_id, loan_id, kind)
+     WHERE (s.book_id, s.known_from_seq, s.id) = (a.book_id, a.known_from_seq, a.id)
     RETURNING s.*
 ), late_runs AS (
-    SELECT a.book_id, a.loan_id, 'penalty' AS kind, a.overdue_fen + a.fallen AS base_fen, a.percent, a.seq, a.terms,
+    SELECT a.book_id, a.loan_id, 'penalty' AS kind, a.overdue_fen + a.fallen AS base_fen, a.percent, a.seq, a.rates, a.drawn_on,
            a.counted, a.product, a.county, a.state
       FROM aged a WHERE a.fallen > 0
      UNION ALL
     SELECT book_id, loan_id, kind, interest, CASE WHEN principal_fen = overdue_fen + fallen THEN percent ELSE 100 END, seq,
-           terms, counted, product, county, state
+           rates, drawn_on, counted, product, county, state
       FROM compounded JOIN renewed USING (book_id, loan_id) WHERE kind = 'compound' AND interest > 0
 ), begun AS (
     INSERT INTO loans.stream ({_STREAM})
@@ -113,11 +118,11 @@ WITH {_KEYS}, fallen AS (
       FROM cut s JOIN aged a USING (book_id, loan_id) WHERE s.kind = 'contract' AND s.base_fen > a.fallen
      UNION ALL
     SELECT r.book_id, r.loan_id, r.kind, r.base_fen, rate.rate_ppb * r.percent / 100, 0, r.counted,
-           CAST(r.terms ->> 'drawn_on' AS date), false, greatest(rate.start, CAST(:closing AS date)), rate.ends, r.product,
+           r.drawn_on, false, greatest(rate.start, CAST(:closing AS date)), rate.ends, r.product,
            r.county, r.state, r.seq
       FROM late_runs r CROSS JOIN LATERAL (
         SELECT x.start, lead(x.start) OVER (ORDER BY x.start) AS ends, x.rate_ppb
-          FROM jsonb_to_recordset(r.terms -> 'rates') AS x (start date, rate_ppb bigint)
+          FROM jsonb_to_recordset(r.rates) AS x (start date, rate_ppb bigint)
       ) AS rate
      WHERE rate.ends IS NULL OR rate.ends > :closing
 )
@@ -130,6 +135,7 @@ _STOP = f"""
 WITH {_KEYS}, unpaid AS (
     SELECT k.book_id, k.loan_id, c.kind, sum(c.whole_fen - c.gov_fen - c.paid_fen)::bigint AS fen
       FROM keys k JOIN loans.charge c ON c.book_id = k.book_id AND c.loan_id = k.loan_id AND c.known_to_seq IS NULL
+     WHERE c.whole_fen - c.gov_fen - c.paid_fen > 0
      GROUP BY k.book_id, k.loan_id, c.kind
 ), stopped AS (
     UPDATE loans.standing s SET known_to_seq = k.seq
@@ -140,13 +146,15 @@ WITH {_KEYS}, unpaid AS (
     SELECT book_id, loan_id, product, county, principal_fen, overdue_fen, oldest_due, 'non_accrual', cost_fen, excess_fen,
            given_up_fen, known_to_seq FROM stopped
 ), uncharged AS MATERIALIZED (
-    SELECT s.id, k.seq, s.book_id, greatest(x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS charged
+    SELECT s.book_id, s.known_from_seq, s.id, k.seq,
+           greatest(x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS charged
       FROM keys k JOIN loans.stream s ON s.book_id = k.book_id AND s.loan_id = k.loan_id AND s.known_to_seq IS NULL
       LEFT JOIN loans.charged_until x
         ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL
 ), restated AS (
     UPDATE loans.stream s SET known_to_seq = u.seq FROM uncharged u
-     WHERE s.book_id = u.book_id AND s.id = u.id AND (s.end_date IS NULL OR u.charged IS NULL OR s.end_date > u.charged)
+     WHERE (s.book_id, s.known_from_seq, s.id) = (u.book_id, u.known_from_seq, u.id)
+       AND (s.end_date IS NULL OR u.charged IS NULL OR s.end_date > u.charged)
     RETURNING s.*, u.charged
 ), begun AS (
     INSERT INTO loans.stream ({_STREAM})

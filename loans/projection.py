@@ -108,15 +108,15 @@ def save(session: Session, lives: Sequence[tuple[Contract, Life, int]], new: Col
     running = [contract.key for contract, _, _ in lives if contract.key not in new]
     for projection in PROJECTIONS:
         stored = stored_rows(session, projection, running) if running else {}
-        ended: list[tuple[int, int, int]] = []
+        ended: list[tuple[int, int, int, int]] = []
         begun: list[dict[str, Any]] = []
         for contract, life, seq in lives:
             wanted = Counter(projection.rows(contract, life))
-            for row_id, row in stored.get(contract.key, ()):
+            for known_from, row_id, row in stored.get(contract.key, ()):
                 if wanted[row]:
                     wanted[row] -= 1
                 else:
-                    ended.append((contract.book_id, row_id, seq))
+                    ended.append((contract.book_id, known_from, row_id, seq))
             begun += [
                 {
                     "book_id": contract.book_id, "loan_id": contract.id, "known_from_seq": seq,
@@ -130,22 +130,22 @@ def save(session: Session, lives: Sequence[tuple[Contract, Life, int]], new: Col
             session.execute(insert(projection.table).inline(), begun)
 
 
-def stored_rows(session: Session, projection: Projection, keys: Collection[Key]) -> dict[Key, list[tuple[int, Row]]]:
-    """Return (row id, content) of the rows known now, by loan."""
-    found: dict[Key, list[tuple[int, Row]]] = {}
-    for row in live_rows(session, projection.table.name, projection.columns, keys):
+def stored_rows(session: Session, projection: Projection, keys: Collection[Key]) -> dict[Key, list[tuple[int, int, Row]]]:
+    """Return (sequence since which it is known, row id, content) of the rows known now, by loan."""
+    found: dict[Key, list[tuple[int, int, Row]]] = {}
+    for row in live_rows(session, projection.table.name, ("known_from_seq", *projection.columns), keys):
         values: Row = tuple(row)
-        found.setdefault((values[0], values[1]), []).append((values[2], values[3:]))
+        found.setdefault((values[0], values[1]), []).append((values[3], values[2], values[4:]))
     return found
 
 
-def _end(session: Session, table: Table, ended: list[tuple[int, int, int]]) -> None:
-    books, ids, seqs = zip(*ended, strict=True)
+def _end(session: Session, table: Table, ended: list[tuple[int, int, int, int]]) -> None:
+    books, since, ids, seqs = zip(*ended, strict=True)
     session.execute(
         text(
-            f"UPDATE {table.fullname} AS r SET known_to_seq = e.seq "
-            "FROM unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[]), CAST(:seqs AS bigint[])) AS e (book_id, id, seq) "
-            "WHERE r.book_id = e.book_id AND r.id = e.id"
+            f"UPDATE {table.fullname} AS r SET known_to_seq = e.seq FROM unnest(CAST(:books AS bigint[]), "
+            "CAST(:since AS bigint[]), CAST(:ids AS bigint[]), CAST(:seqs AS bigint[])) AS e (book_id, since, id, seq) "
+            "WHERE r.book_id = e.book_id AND r.known_from_seq = e.since AND r.id = e.id"
         ),
-        {"books": list(books), "ids": list(ids), "seqs": list(seqs)},
+        {"books": list(books), "since": list(since), "ids": list(ids), "seqs": list(seqs)},
     )

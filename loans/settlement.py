@@ -22,7 +22,7 @@ from ledger.posting import post_many, take_sequence
 from loans import entries
 from loans.movements import InterestCharged, State
 from loans.queries import HORIZON
-from loans.tables import horizon
+from loans.tables import charge, horizon
 from loans.terms import DayCount, StreamKind, interest_fen, is_settlement_day, last_settlement_before
 from loans.terms.rolling import falling_due_on
 
@@ -52,59 +52,92 @@ SELECT i.book_id, i.loan_id, bool_or(i.charges) AS charges,
  GROUP BY i.book_id, i.loan_id
 """
 
-_CHARGE = f"""
-WITH due AS ({_DUE}), counted AS (
-    SELECT s.book_id, s.loan_id, s.kind, s.day_count, s.anchor, s.product, s.county, s.state, s.base_fen, s.rate_ppb, s.gov_ppb,
-           greatest(s.start_date, x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS first_day,
-           least(s.end_date, u.until_date) AS last_end, u.until_date, u.regular
-      FROM loans.stream s
-      LEFT JOIN due d
-        ON d.book_id = s.book_id AND d.loan_id = s.loan_id AND s.kind = 'contract' AND (d.charges OR NOT s.own_dates)
-      LEFT JOIN loans.charged_until x
-        ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL
-     CROSS JOIN LATERAL (
-        SELECT {{everyone}} AND NOT s.own_dates AS regular,
-               CASE WHEN {{everyone}} AND NOT s.own_dates THEN CAST(:until AS date) ELSE d.until_date END AS until_date
-     ) AS u
-     WHERE s.known_to_seq IS NULL AND ({{everyone}} AND NOT s.own_dates OR d.loan_id IS NOT NULL) AND s.start_date < u.until_date
-       AND (s.own_dates OR s.end_date IS NULL OR s.end_date > :since)
-), dated AS (
-    SELECT *, CASE WHEN day_count IN ('act/360', 'act/365') THEN last_end - first_day
-                   ELSE loans.ticks(day_count, anchor, first_day, last_end) END AS ticks,
-           1000000000 * loans.year_ticks(day_count)::numeric AS fen_units
-      FROM counted WHERE last_end > first_day AND base_fen > 0 AND rate_ppb > 0
-), charged AS (
-    INSERT INTO loans.charge (book_id, loan_id, kind, start_date, end_date, due_date, whole_fen, gov_fen, whole_units,
-                              gov_units, paid_fen, day_count, product, county, state, known_from_seq)
-    SELECT c.book_id, c.loan_id, c.kind, min(first_day), until_date, :until,
-           round(sum(base_fen::numeric * rate_ppb * ticks) / fen_units),
-           round(sum(base_fen::numeric * gov_ppb * ticks) / fen_units),
-           sum(base_fen::numeric * rate_ppb * ticks),
-           sum(base_fen::numeric * gov_ppb * ticks),
-           0, day_count, product, county, state, q.seq
-      FROM dated c JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
-     GROUP BY c.book_id, c.loan_id, c.kind, until_date, day_count, fen_units, product, county, state, q.seq
-    HAVING sum(ticks) > 0
-     ORDER BY c.book_id, c.loan_id, c.kind
-    RETURNING book_id, loan_id, kind, end_date, day_count, product, county, state, whole_fen, gov_fen, whole_units, gov_units
-), grouped AS (
-    SELECT book_id, kind, day_count, product, county, state, count(*) AS charges, sum(whole_fen)::bigint AS whole_fen,
-           sum(gov_fen)::bigint AS gov_fen, sum(whole_units) AS whole_units, sum(gov_units) AS gov_units
-      FROM charged GROUP BY book_id, kind, day_count, product, county, state
-), irregular AS (
-    SELECT c.book_id, c.loan_id, c.kind, c.end_date, q.seq
-      FROM charged c JOIN (SELECT DISTINCT book_id, loan_id, kind FROM dated WHERE NOT regular) d USING (book_id, loan_id, kind)
-      JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq) USING (book_id)
+_COLUMNS = ", ".join(column.name for column in charge.columns if column.name not in ("id", "known_to_seq"))
+_SEQS = "unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS q (book_id, seq)"
+_CHARGED_UNTIL = "ON x.book_id = s.book_id AND x.loan_id = s.loan_id AND x.kind = s.kind AND x.known_to_seq IS NULL"
+_TICKS = """
+CASE WHEN s.day_count IN ('act/360', 'act/365') THEN last_end - first_day
+     ELSE loans.ticks(s.day_count, s.anchor, first_day, last_end) END AS ticks
+"""
+
+
+def _insert(parts: str) -> str:
+    """Return the SQL that writes charges: exact units are rounded here, once; of the whole, the borrower's is the rest."""
+    return f"""
+    INSERT INTO loans.charge ({_COLUMNS})
+    SELECT book_id, loan_id, kind, first_day, until_date, :until, round(whole_units / fen_units), round(gov_units / fen_units),
+           whole_units, gov_units, 0, day_count, product, county, state, seq
+      FROM ({parts}) AS parts
+     CROSS JOIN LATERAL (SELECT 1000000000 * loans.year_ticks(day_count)::numeric AS fen_units) AS year
+    """
+
+
+_DATED = f"""
+SELECT s.*, {_TICKS}
+  FROM (
+    SELECT s.*, q.seq, CAST(:until AS date) AS until_date, least(s.end_date, CAST(:until AS date)) AS last_end,
+           greatest(s.start_date, x.until_date, CAST(:since AS date)) AS first_day,
+           s.start_date <= greatest(x.until_date, CAST(:since AS date)) AND (s.end_date IS NULL OR s.end_date >= :until) AS alone
+      FROM loans.stream s JOIN {_SEQS} USING (book_id)
+      LEFT JOIN loans.charged_until x {_CHARGED_UNTIL} AND x.until_date > :since
+     WHERE s.known_to_seq IS NULL AND NOT s.own_dates AND coalesce(s.end_date, 'infinity') > :since AND s.start_date < :until
+       AND s.base_fen > 0 AND s.rate_ppb > 0
+  ) AS s
+ WHERE last_end > first_day
+"""
+_WHOLE, _GOV = "base_fen::numeric * ticks * rate_ppb", "base_fen::numeric * ticks * gov_ppb"
+_SUMMED = f"""
+SELECT book_id, loan_id, kind, min(first_day) AS first_day, until_date, sum({_WHOLE}) AS whole_units, sum({_GOV}) AS gov_units,
+       day_count, product, county, state, seq
+"""
+_GROUPED = "GROUP BY book_id, loan_id, kind, until_date, day_count, product, county, state, seq HAVING sum(ticks) > 0"
+
+_EVERYBODY = _insert(f"""
+    SELECT book_id, loan_id, kind, first_day, until_date, {_WHOLE} AS whole_units, {_GOV} AS gov_units, day_count, product,
+           county, state, seq
+      FROM ({_DATED}) AS dated WHERE alone
+     UNION ALL
+    {_SUMMED} FROM ({_DATED}) AS dated WHERE NOT alone {_GROUPED}
+""")
+"""Everybody's charges: a stream that runs through all uncharged days is one of its own, others are added up by loan."""
+
+_DUE_PARTS = f"""
+{_SUMMED}
+  FROM (
+    SELECT s.*, {_TICKS}
+      FROM (
+        SELECT s.*, q.seq, d.until_date, least(s.end_date, d.until_date) AS last_end,
+               greatest(s.start_date, x.until_date, CASE WHEN NOT s.own_dates THEN CAST(:since AS date) END) AS first_day
+          FROM due d JOIN loans.stream s ON s.book_id = d.book_id AND s.loan_id = d.loan_id AND s.known_to_seq IS NULL
+          JOIN {_SEQS} ON q.book_id = d.book_id
+          LEFT JOIN loans.charged_until x {_CHARGED_UNTIL}
+         WHERE s.kind = 'contract' AND (d.charges OR NOT s.own_dates) AND (s.own_dates OR NOT :everyone)
+           AND s.start_date < d.until_date AND s.base_fen > 0 AND s.rate_ppb > 0
+      ) AS s
+     WHERE last_end > first_day
+  ) AS dated {_GROUPED}
+"""
+
+_DUES = f"""
+WITH due AS ({_DUE}), charged AS (
+    {_insert(_DUE_PARTS)}
+    RETURNING book_id, loan_id, kind, end_date, known_from_seq
 ), excepted AS (
-    UPDATE loans.charged_until x SET known_to_seq = c.seq
-      FROM irregular c
+    UPDATE loans.charged_until x SET known_to_seq = c.known_from_seq FROM charged c
      WHERE x.book_id = c.book_id AND x.loan_id = c.loan_id AND x.kind = c.kind AND x.known_to_seq IS NULL
     RETURNING x.id
-), exceptions AS (
-    INSERT INTO loans.charged_until (book_id, loan_id, kind, until_date, known_from_seq)
-    SELECT book_id, loan_id, kind, end_date, seq FROM irregular WHERE (SELECT count(*) FROM excepted) >= 0
 )
-SELECT * FROM grouped ORDER BY book_id, product, county, kind, state
+INSERT INTO loans.charged_until (book_id, loan_id, kind, until_date, known_from_seq)
+SELECT book_id, loan_id, kind, end_date, known_from_seq FROM charged WHERE (SELECT count(*) FROM excepted) >= 0
+"""
+"""Charges of contracts with which something falls due tomorrow, and until when they are charged, out of everybody's turn."""
+
+_MADE = f"""
+SELECT c.book_id, c.kind, c.day_count, c.product, c.county, c.state, count(*) AS charges, sum(c.whole_fen)::bigint AS whole_fen,
+       sum(c.gov_fen)::bigint AS gov_fen, sum(c.whole_units) AS whole_units, sum(c.gov_units) AS gov_units
+  FROM {_SEQS} JOIN loans.charge c ON c.book_id = q.book_id AND c.known_from_seq = q.seq
+ GROUP BY c.book_id, c.kind, c.day_count, c.product, c.county, c.state
+ ORDER BY c.book_id, c.product, c.county, c.kind, c.state
 """
 
 
@@ -123,11 +156,12 @@ def settle(session: Session, closing: date) -> Settled:
 def _charge(session: Session, closing: date, values: dict[str, object], *, everyone: bool) -> Settled:
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     seqs = take_sequence(session, dict.fromkeys(mine, 1))
-    since = last_settlement_before(closing) + DAY
-    rows = session.execute(
-        text(_CHARGE.format(everyone=everyone)),
-        {**values, "since": since, "books": list(seqs), "seqs": list(seqs.values())},
-    ).all()
+    run = {"books": list(seqs), "seqs": list(seqs.values())}
+    dated = {"since": last_settlement_before(closing) + DAY, "until": closing + DAY, **run}
+    if everyone:
+        session.execute(text(_EVERYBODY), dated)
+    session.execute(text(_DUES), {**values, **dated, "everyone": everyone})
+    rows = session.execute(text(_MADE), run).all()
     lines: dict[int, list[Posting]] = {}
     adjustments: dict[int, list[Posting]] = {}
     for row in rows:

@@ -1,7 +1,8 @@
 """Tables of the loan package. Keys lead with `book_id`; derived rows carry the sequences between which they were known.
 
 `known_to_seq` null means "known now". A change ends a row's knowledge and inserts a successor; nothing derived is
-changed in place, so a statement re-checked years later finds what was believed then.
+changed in place, so a statement re-checked years later finds what was believed then. Derived rows are keyed by when they
+became known; that they are those of their loans' events, and of no others, is a tie and not a look-up for every row.
 """
 
 from sqlalchemy import (
@@ -95,8 +96,7 @@ stream = Table(
     Column("county", Text, nullable=False),
     Column("state", Text, nullable=False),
     *_knowledge(),
-    PrimaryKeyConstraint("book_id", "id"),
-    ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
+    PrimaryKeyConstraint("book_id", "known_from_seq", "id"),
     Index("ix_stream_live", "book_id", "loan_id", postgresql_where=_LIVE),
     Index(
         "ix_stream_running",
@@ -104,7 +104,6 @@ stream = Table(
         postgresql_where=text("known_to_seq IS NULL AND NOT own_dates"),
     ),
     Index("ix_stream_own_dates", "book_id", "loan_id", postgresql_where=text("known_to_seq IS NULL AND own_dates")),
-    Index("ix_stream_known_from", "book_id", "known_from_seq"),
     Index("ix_stream_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
 )
@@ -129,15 +128,19 @@ charge = Table(
     Column("county", Text, nullable=False),
     Column("state", Text, nullable=False),
     *_knowledge(),
-    PrimaryKeyConstraint("book_id", "id"),
-    ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
+    PrimaryKeyConstraint("book_id", "known_from_seq", "id"),
     Index("ix_charge_live", "book_id", "loan_id", postgresql_where=_LIVE),
+    Index(
+        "ix_charge_owed",
+        "book_id",
+        "loan_id",
+        postgresql_where=text("known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0"),
+    ),
     Index(
         "ix_charge_unpaid",
         "due_date",
         postgresql_where=text("known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0"),
     ),
-    Index("ix_charge_known_from", "book_id", "known_from_seq"),
     Index("ix_charge_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
 )
@@ -157,8 +160,7 @@ instalment = Table(
     Column("paid_fen", BigInteger, nullable=False),
     Column("overdue", Boolean, nullable=False),
     *_knowledge(),
-    PrimaryKeyConstraint("book_id", "id"),
-    ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
+    PrimaryKeyConstraint("book_id", "known_from_seq", "id"),
     Index("ix_instalment_live", "book_id", "loan_id", postgresql_where=_LIVE),
     Index(
         "ix_instalment_due",
@@ -177,8 +179,7 @@ charged_until = Table(
     Column("kind", Text, nullable=False),
     Column("until_date", Date, nullable=False),
     *_knowledge(),
-    PrimaryKeyConstraint("book_id", "id"),
-    ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
+    PrimaryKeyConstraint("book_id", "known_from_seq", "id"),
     Index("ix_charged_until_live", "book_id", "loan_id", "kind", unique=True, postgresql_where=_LIVE),
     Index("ix_charged_until_date", "until_date", postgresql_where=_LIVE),
     schema="loans",
@@ -200,8 +201,7 @@ standing = Table(
     Column("excess_fen", BigInteger, nullable=False),
     Column("given_up_fen", BigInteger, nullable=False),
     *_knowledge(),
-    PrimaryKeyConstraint("book_id", "id"),
-    ForeignKeyConstraint(["book_id", "loan_id"], ["loans.loan.book_id", "loans.loan.id"]),
+    PrimaryKeyConstraint("book_id", "known_from_seq", "id"),
     Index("ix_standing_live", "book_id", "loan_id", unique=True, postgresql_where=_LIVE),
     Index(
         "ix_standing_open",
@@ -211,11 +211,16 @@ standing = Table(
         ),
     ),
     Index(
+        "ix_standing_non_accrual",
+        "book_id",
+        "loan_id",
+        postgresql_where=text("known_to_seq IS NULL AND state = 'non_accrual'"),
+    ),
+    Index(
         "ix_standing_overdue",
         "oldest_due",
         postgresql_where=text("known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing'"),
     ),
-    Index("ix_standing_known_from", "book_id", "known_from_seq"),
     Index("ix_standing_known_to", "book_id", "known_to_seq", postgresql_where=text("known_to_seq IS NOT NULL")),
     schema="loans",
 )

@@ -52,6 +52,7 @@ def checks(session: Session) -> Iterator[Check]:
     if closed is not None:
         yield from _accrued(session, mine, closed)
         yield from relending_checks(session, mine, closed)
+    yield from _belonging(session)
     yield from _rebuilt(session, mine)
 
 
@@ -129,6 +130,18 @@ def _compare(
             )
 
 
+def _belonging(session: Session) -> Iterator[Check]:
+    """Derived rows belong to loans: no foreign key looks each of them up."""
+    for projection in PROJECTIONS:
+        strangers = session.scalar(
+            text(
+                f"SELECT count(*) FROM {projection.table.fullname} r "
+                "WHERE NOT EXISTS (SELECT FROM loans.loan l WHERE l.book_id = r.book_id AND l.id = r.loan_id)"
+            )
+        )
+        yield Check(check=f"loans: {projection.table.name}s of no loan", expected="0", actual=str(strangers))
+
+
 def _rebuilt(session: Session, mine: list[Book]) -> Iterator[Check]:
     """Replay every loan from its events and compare each derived table with what comes out (tie 7)."""
     at = horizon_now(session)
@@ -147,7 +160,7 @@ def _rebuilt(session: Session, mine: list[Book]) -> Iterator[Check]:
             differing: list[Key] = [
                 key
                 for key, contract in found.items()
-                if Counter(projection.rows(contract, lives[key])) != Counter(row for _, row in stored.get(key, ()))
+                if Counter(projection.rows(contract, lives[key])) != Counter(row for _, _, row in stored.get(key, ()))
             ]
             names = ", ".join(found[key].contract for key in differing[:3])
             yield Check(

@@ -9,9 +9,19 @@ _INDEXES = """
 CREATE INDEX ix_stream_running ON loans.stream (coalesce(end_date, 'infinity'::date)) WHERE known_to_seq IS NULL AND NOT own_dates;
 CREATE INDEX ix_stream_own_dates ON loans.stream (book_id, loan_id) WHERE known_to_seq IS NULL AND own_dates;
 CREATE INDEX ix_charged_until_date ON loans.charged_until (until_date) WHERE known_to_seq IS NULL;
+CREATE INDEX ix_charge_owed ON loans.charge (book_id, loan_id) WHERE known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0;
+CREATE INDEX ix_standing_non_accrual ON loans.standing (book_id, loan_id) WHERE known_to_seq IS NULL AND state = 'non_accrual';
 CREATE INDEX ix_standing_open ON loans.standing (book_id)
     WHERE known_to_seq IS NULL AND (principal_fen <> 0 OR cost_fen <> 0 OR excess_fen <> 0 OR given_up_fen <> 0)
 """
+
+_KEYS = """
+ALTER TABLE loans.{0} DROP CONSTRAINT fk_{0}_book_id_loan_id, DROP CONSTRAINT pk_{0},
+    ADD CONSTRAINT pk_{0} PRIMARY KEY (book_id, known_from_seq, id);
+DROP INDEX IF EXISTS loans.ix_{0}_known_from;
+ALTER SEQUENCE loans.{0}_id_seq CACHE 1000
+"""
+"""Derived rows come by the million in one statement: one key less, and no look-up of a foreign key for each of them."""
 
 _SWEPT = """
 ALTER TABLE solar.receipt ADD COLUMN swept_on date;
@@ -36,5 +46,7 @@ GRANT UPDATE (swept_on) ON solar.receipt TO fupin_app
 
 
 def upgrade() -> None:
+    for table in ("stream", "charge", "instalment", "charged_until", "standing"):
+        op.execute(_KEYS.format(table))
     for script in (_INDEXES, _SWEPT):
         op.execute(script)
