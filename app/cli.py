@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
+from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy.exc import ArgumentError, OperationalError
 
@@ -24,6 +25,7 @@ from app import (
     cli_policy,
     cli_relending,
     cli_report,
+    cli_scheduler,
     cli_seal,
     cli_subsidy,
     cli_suspicion,
@@ -44,6 +46,7 @@ from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outco
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
+from app.scheduler import NoDatabase
 from app.screen import busy, err, out, print_checks, print_errors, print_status, say
 from app.settings import BadAddress
 from app.status import as_json
@@ -74,6 +77,8 @@ app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
 app.command("report")(cli_report.report)
+app.command()(cli_scheduler.scheduler)
+app.command()(cli_scheduler.jobs)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -100,6 +105,7 @@ REFUSED = (
     HeadsRefused,
     ImportRefused,
     LayoutRefused,
+    NoDatabase,
     PaperError,
     PortTaken,
     opening.PlanRefused,
@@ -119,6 +125,9 @@ def main() -> None:
         _refuse(str(refusal))
     except OSError as refusal:
         _refuse(f"{refusal.strerror or refusal}: {refusal.filename}" if refusal.filename else str(refusal))
+    except ValidationError as refusal:
+        wrong = refusal.errors()[0]
+        _refuse(f"{wrong['loc'][0]} can't be {wrong['input']!r} (设置有误): {wrong['msg']}")
     except ArgumentError:
         _refuse(str(BadAddress()))
     except OperationalError as refusal:

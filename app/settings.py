@@ -1,9 +1,13 @@
 """Settings (设置) from the environment: the only module that reads it."""
 
+from datetime import timedelta, timezone
 from pathlib import Path
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SHANGHAI = timezone(timedelta(hours=8), "Asia/Shanghai")
+"""Chinese time, the only one in which business days begin and end; it has no summer time."""
 
 
 class BadAddress(Exception):
@@ -25,11 +29,24 @@ class Settings(BaseSettings):
     key_file: Path | None = Field(default=None, alias="FUPIN_KEY_FILE")
     font: Path | None = Field(default=None, alias="FUPIN_FONT")
     actor: str = Field(default="operator", alias="FUPIN_ACTOR")
+    closing_hour: int = Field(default=24, ge=12, le=36, alias="FUPIN_CLOSING_HOUR")
+    outbox: Path | None = Field(default=None, alias="FUPIN_OUTBOX")
+    backups: Path | None = Field(default=None, alias="FUPIN_BACKUPS")
 
     @property
     def key_path(self) -> Path:
         """The file of the key to identity numbers: beside the data folder, never in it."""
         return self.key_file or self.data.with_name(self.data.name + ".key")
+
+    @property
+    def outbox_path(self) -> Path:
+        """The folder of papers to be handed over (待发文件夹)."""
+        return self.outbox or self.data / "outbox"
+
+    @property
+    def backups_path(self) -> Path:
+        """The folder of backups: beside the data folder, never in it."""
+        return self.backups or self.data.with_name(self.data.name + ".backups")
 
     @property
     def sqlalchemy_url(self) -> str | None:

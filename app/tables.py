@@ -1,6 +1,22 @@
-"""Tables of the composition root: imported files."""
+"""Tables of the composition root: imported files, papers to be written, reminders."""
 
-from sqlalchemy import BigInteger, Boolean, Column, DateTime, Identity, Index, Integer, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger.db import metadata
@@ -18,5 +34,45 @@ import_batch = Table(
     Column("undone", Boolean, nullable=False, server_default=text("false")),
     Column("imported_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Index("ix_import_batch_content", "kind", "sha256", unique=True, postgresql_where=text("NOT undone")),
+    schema="app",
+)
+
+outgoing_paper = Table(
+    "outgoing_paper",
+    metadata,
+    Column("bank", Text, nullable=False),
+    Column("first_day", Date, nullable=False),
+    Column("last_day", Date, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("listed_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("attempts", Integer, nullable=False, server_default=text("0")),
+    Column("outcome", Text),
+    Column("file", Text),
+    Column("sha256", LargeBinary),
+    Column("error", Text),
+    Column("finished_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("bank", "first_day", "last_day"),
+    CheckConstraint("kind IN ('month', 'settlement')", name="kind"),
+    CheckConstraint(
+        "outcome IS NULL OR outcome IN ('written', 'nothing') AND finished_at IS NOT NULL AND error IS NULL", name="outcome"
+    ),
+    CheckConstraint("(outcome IS NOT DISTINCT FROM 'written') = (num_nulls(file, sha256) = 0)", name="written"),
+    Index("ix_outgoing_paper_kind", "kind", "last_day"),
+    Index("ix_outgoing_paper_open", "last_day", postgresql_where=text("outcome IS NULL")),
+    schema="app",
+)
+
+reminder = Table(
+    "reminder",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("raised_on", Date, nullable=False),
+    Column("sentence", Text, nullable=False),
+    Column("settled_on", Date),
+    PrimaryKeyConstraint("book_id", "bank", "kind", "raised_on"),
+    ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    Index("ix_reminder_open", "book_id", "bank", "kind", unique=True, postgresql_where=text("settled_on IS NULL")),
     schema="app",
 )

@@ -22,3 +22,11 @@ class CloseRunning(CloseError):
 
     def __init__(self) -> None:
         super().__init__("another close is running; wait for it or look at 'fupin status'")
+
+
+class LeadLost(Exception):
+    """Work of a scheduler that leads no more."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        super().__init__(f"scheduler {name} does not lead any more (不再主控); its job goes on at the scheduler that leads now")

@@ -1,6 +1,20 @@
-"""Tables of the close: a run per business date, a row per finished step."""
+"""Tables of the close: a run per business date, a row per finished step; and of the scheduler: a row per run of a job."""
 
-from sqlalchemy import Column, Date, DateTime, ForeignKeyConstraint, Integer, PrimaryKeyConstraint, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Date,
+    DateTime,
+    ForeignKeyConstraint,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    Table,
+    Text,
+    text,
+)
 from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger.db import metadata
@@ -25,5 +39,23 @@ step = Table(
     Column("finished_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("business_date", "position"),
     ForeignKeyConstraint(["business_date"], ["scheduling.run.business_date"]),
+    schema="scheduling",
+)
+
+job_run = Table(
+    "job_run",
+    metadata,
+    Column("id", BigInteger, Identity(always=True), primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("scheduler", Text, nullable=False),
+    Column("started_at", DateTime(timezone=True), nullable=False),
+    Column("finished_at", DateTime(timezone=True)),
+    Column("outcome", Text),
+    Column("counts", JSONB, nullable=False, server_default=text("'{}'")),
+    Column("error", Text),
+    CheckConstraint("num_nulls(finished_at, outcome) IN (0, 2)", name="ended"),
+    CheckConstraint("outcome IN ('done', 'failed', 'cut') AND (outcome = 'done') = (error IS NULL)", name="outcome"),
+    Index("ix_job_run_job_id", "job", "id"),
+    Index("ix_job_run_running", "id", postgresql_where=text("finished_at IS NULL")),
     schema="scheduling",
 )

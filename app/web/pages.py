@@ -17,6 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.reminders import open_reminders
 from app.status import status
 from app.web import asked as ask
 from app.web import queries
@@ -124,6 +125,7 @@ class _Pages:
             values = {
                 **_common(session), "status": found, "funds": home.fund_balances(session, found.as_of), "months": months,
                 "portfolio": home.portfolio(session), "claims": home.claims(session, found.as_of),
+                "reminders": open_reminders(session),
             }  # fmt: skip
         lines = (
             Line("累计发放", tuple(month.disbursed_fen for month in months)),

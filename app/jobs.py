@@ -1,0 +1,80 @@
+"""The jobs (定时任务清单): what the scheduler does and when, in one list; each may run again at any time and does what is due."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+
+from sqlalchemy import text
+
+from app import outbox, wiring
+from app.reminders import remind
+from app.settings import SHANGHAI, Settings
+from app.wiring import System
+from ledger.calendar import is_working_day
+from ledger.db import unit_of_work
+from ledger.sealing.seal import seal
+from scheduling.close import last_closed
+from scheduling.due import close_due, last_over
+from scheduling.job import Job
+
+Backup = Callable[[Settings, Path], Path]
+"""Writes a backup into a folder and returns it."""
+
+
+def jobs(system: System, backup: Backup | None = None) -> tuple[Job, ...]:
+    """Return the jobs of a scheduler that works with a system, in the order in which they run when several are due."""
+    work = _Work(system)
+    listed = (
+        Job(name="close", title="日终", when="5 * * * *", work=work.close),
+        Job(name="seal", title="封签", when="15 * * * *", work=work.seal),
+        Job(name="statements", title="对账单", when="20 * * * *", work=work.statements),
+        Job(name="retry", title="单据重发", when="*/15 * * * *", work=work.retry),
+        Job(name="reminders", title="对账提醒", when="30 8 * * *", work=work.reminders),
+    )
+    if backup is None:
+        return listed
+    return (*listed, Job(name="backup", title="备份", when="30 2 * * *", work=partial(_back_up, system.settings, backup)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What the jobs do with a system."""
+
+    system: System
+
+    def close(self, now: datetime) -> Mapping[str, int]:
+        """Close what is over; of two clocks that differ the earlier one decides, for a night can't be taken back."""
+        with unit_of_work(self.system.engine) as session:
+            servers = session.execute(text("SELECT clock_timestamp()")).scalar_one()
+        earlier = min(now, servers).astimezone(SHANGHAI)
+        return close_due(self.system.engine, wiring.night_steps(), last_over(earlier, self.system.settings.closing_hour))
+
+    def seal(self, _: datetime) -> Mapping[str, int]:
+        """Seal what was recorded since the night."""
+        with unit_of_work(self.system.engine) as session:
+            return seal(session, wiring.CHAINS)
+
+    def statements(self, now: datetime) -> Mapping[str, int]:
+        """Write the statements of periods that are closed, on a day on which banks work (调休 included)."""
+        if not is_working_day(now.date()):
+            return {}
+        return outbox.state_periods(self.system, self.system.settings.outbox_path)
+
+    def retry(self, _: datetime) -> Mapping[str, int]:
+        """Try again what could not be written."""
+        return outbox.retry(self.system, self.system.settings.outbox_path)
+
+    def reminders(self, now: datetime) -> Mapping[str, int]:
+        """Remind the bureau of accounts to reconcile, on a working day."""
+        if not is_working_day(now.date()):
+            return {}
+        with unit_of_work(self.system.engine) as session:
+            closed = last_closed(session)
+            return remind(session, closed) if closed is not None else {}
+
+
+def _back_up(settings: Settings, backup: Backup, _: datetime) -> Mapping[str, int]:
+    backup(settings, settings.backups_path)
+    return {"written": 1}
