@@ -21,6 +21,7 @@ from ledger.money import round_half_up
 from ledger.posting import post_many, take_sequence
 from loans import entries
 from loans.movements import InterestCharged, State
+from loans.quarantine.queries import sound
 from loans.queries import HORIZON
 from loans.tables import horizon
 from loans.terms import DayCount, StreamKind, interest_fen, is_settlement_day, last_settlement_before
@@ -67,7 +68,7 @@ WITH due AS ({_DUE}), counted AS (
                CASE WHEN {{everyone}} AND NOT s.own_dates THEN CAST(:until AS date) ELSE d.until_date END AS until_date
      ) AS u
      WHERE s.known_to_seq IS NULL AND ({{everyone}} AND NOT s.own_dates OR d.loan_id IS NOT NULL) AND s.start_date < u.until_date
-       AND (s.own_dates OR s.end_date IS NULL OR s.end_date > :since)
+       AND (s.own_dates OR s.end_date IS NULL OR s.end_date > :since) AND {sound("s")}
 ), dated AS (
     SELECT *, CASE WHEN day_count IN ('act/360', 'act/365') THEN last_end - first_day
                    ELSE loans.ticks(day_count, anchor, first_day, last_end) END AS ticks,

@@ -14,7 +14,7 @@ from ledger.db import unit_of_work
 from ledger.errors import UnknownBook
 from ledger.journal import BookCode
 from scheduling.close import LOCK, Step, close, close_through, next_to_close
-from scheduling.errors import CloseRunning, DaySkipped
+from scheduling.errors import CloseRunning, DaySkipped, StepFailed
 
 FIRST = date(2017, 1, 1)
 
@@ -68,10 +68,13 @@ def test_a_stopped_close_goes_on_after_its_finished_steps(begun: Engine) -> None
 
     done: list[str] = []
     a, b, c = counting(done, "a", "b", "c")
-    with pytest.raises(RuntimeError, match="stopped"):
+    with pytest.raises(StepFailed, match=r"step b: stopped.*--resume"):
         close(begun, [a, Step("b", stop), c], FIRST)
     assert (done, today(begun), next_to_close(begun)) == (["a 1"], FIRST + DAY, FIRST)
-    run = close(begun, [a, b, c], FIRST)
+    with pytest.raises(StepFailed, match=r"stopped at .* in step b: stopped"):
+        close(begun, [a, b, c], FIRST)
+    assert done == ["a 1"]
+    run = close(begun, [a, b, c], FIRST, resume=True)
     assert done == ["a 1", "b 1", "c 1"]
     assert [step.name for step in run.steps] == ["a", "b", "c"]
     assert close(begun, [a, b, c], FIRST) == run
