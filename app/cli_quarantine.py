@@ -46,9 +46,7 @@ def show(contract: Contract, book: BookOption = None) -> None:
     with opened() as system, unit_of_work(system.engine) as session:
         one = _named(session, contract, book)
         kept = frozen_fen(session, one)
-    say(
-        f"{one.contract} in {one.book}: set aside (隔离) in the close of {one.since}, step {one.step}, at {one.at:%Y-%m-%d %H:%M:%S}"
-    )
+    say(f"{one.contract} in {one.book}: set aside (隔离) at {one.at:%Y-%m-%d %H:%M:%S}, in step {one.step} of {one.since}")
     say(f"error (原因): {one.error}")
     say(f"charged through (已结息至) {one.horizon.charged_through}, aged through (已日终至) {one.horizon.aged_through}")
     say(f"frozen in (冻结于) 1132.09 and 9201: {yuan(kept)} yuan")

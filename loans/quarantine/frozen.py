@@ -143,7 +143,8 @@ def _freeze(session: Session, eve: date, seqs: Mapping[int, int], moved: Sequenc
         made[first] = {group: units for group, units in shares.items() if group.book_id == book_id}
     rows = [
         {
-            **group._asdict(), "loan_id": key[1], "known_from_seq": fresh[key], "whole_units": units.whole, "gov_units": units.gov,
+            **group._asdict(), "loan_id": key[1], "known_from_seq": fresh[key],
+            "whole_units": units.whole, "gov_units": units.gov,
         }
         for key in fresh.keys() & made.keys()
         for group, units in made[key].items()

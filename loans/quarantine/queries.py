@@ -43,7 +43,8 @@ def set_aside_now(session: Session, keys: Collection[Key] | None = None) -> list
     )  # fmt: skip
     rows = session.execute(
         text(
-            "SELECT q.*, l.contract, b.code FROM loans.quarantine q JOIN loans.loan l ON l.book_id = q.book_id AND l.id = q.loan_id "
+            "SELECT q.*, l.contract, b.code FROM loans.quarantine q "
+            "JOIN loans.loan l ON l.book_id = q.book_id AND l.id = q.loan_id "
             f"JOIN ledger.book b ON b.id = q.book_id WHERE q.known_to_seq IS NULL {only} ORDER BY q.book_id, q.loan_id"
         ),
         {"books": list(books), "ids": list(ids)} if only else {},

@@ -6,6 +6,7 @@ the first such loan without which nothing of it breaks any more is the last culp
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import date
+from typing import NoReturn
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -102,13 +103,22 @@ def _without(session: Session, step: str, closing: date, work: Work, key: Key) -
         with session.begin_nested():
             _set_aside(session, step, closing, key, "tried", _UP_TO)
             work(session, closing)
-            raise _Undone
+            _undo()
     except _Undone:
         return None
     except Exception as error:
         if not is_of_one_loan(error):
             raise
         return error
+
+
+def _undo() -> NoReturn:
+    """End a try.
+
+    Raises:
+        _Undone: always.
+    """
+    raise _Undone
 
 
 def _set_aside(session: Session, step: str, closing: date, key: Key, error: str, which: str) -> None:
