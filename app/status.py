@@ -108,7 +108,10 @@ def as_json(found: Status) -> dict[str, Any]:
             "business_date": night.business_date.isoformat(), "stage": night.stage.value,
             "step": failed.name if failed else None, "reason": failed.reason if failed else None,
         },
-        "loans_set_aside": len(found.set_aside),
+        "set_aside": [
+            {"book": one.book, "contract": one.contract, "since": one.since.isoformat(), "step": one.step, "error": one.error}
+            for one in found.set_aside
+        ],
     }  # fmt: skip
 
 

@@ -42,6 +42,10 @@ class Step:
     takes: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
 
+    def makes(self, counts: Mapping[str, int]) -> tuple[str, ...]:
+        """Return the names of those counts that say what went out."""
+        return tuple(name for name in counts if name not in self.takes and name not in self.explains)
+
     def __str__(self) -> str:
         """Return its name in both languages."""
         return f"{self.name} {self.title}".rstrip()
