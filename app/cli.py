@@ -19,10 +19,12 @@ from app import (
     cli_balance,
     cli_bank,
     cli_book,
+    cli_close,
     cli_export,
     cli_loan,
     cli_period,
     cli_policy,
+    cli_quarantine,
     cli_relending,
     cli_report,
     cli_scheduler,
@@ -47,14 +49,13 @@ from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
 from app.scheduler import NoDatabase
-from app.screen import busy, err, out, print_checks, print_errors, print_status, say
+from app.screen import busy, err, out, print_checks, print_errors, print_night, print_status, say
 from app.settings import BadAddress
 from app.status import as_json
 from app.status import status as status_of
 from app.wiring import System
 from ledger.business_day import peek
 from ledger.db import unit_of_work
-from scheduling.close import close_through, next_to_close
 from scheduling.errors import CloseError
 from statements.errors import PaperError
 
@@ -69,6 +70,7 @@ app.add_typer(cli_book.app, name="book")
 app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_subsidy.app, name="subsidy")
@@ -76,17 +78,12 @@ app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
+app.command()(cli_close.close)
 app.command("report")(cli_report.report)
 app.command()(cli_scheduler.scheduler)
 app.command()(cli_scheduler.jobs)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-
-
-STEP_TITLES = {
-    "sweep": "光伏划转", "age": "账龄", "settle": "结息", "reprice": "重定价", "accrue": "计提", "relending": "再贷款",
-    "pools": "风险补偿金", "tie": "核对", "snapshot": "余额快照", "seal": "封签",
-}  # fmt: skip
 
 
 class PortTaken(Exception):
@@ -183,24 +180,7 @@ def status(as_of: Day = None, as_json_: AsJson = False) -> None:
             out.print_json(json.dumps(as_json(found), ensure_ascii=False))
         else:
             print_status(found, assumed=False)
-
-
-@app.command()
-def close(through: Day = None) -> None:
-    """Close the open business day, or every day up to a date (日终)."""
-    with opened() as system:
-        last = day_of(through) or next_to_close(system.engine)
-        first = next_to_close(system.engine)
-        if last < first:
-            say(f"{last} is closed already (已日终); nothing was changed.")
-            return
-        with Progress(console=err, transient=True) as bar:
-            task = bar.add_task("closing (日终)", total=(last - first).days + 1)
-            for run in close_through(system.engine, wiring.night_steps(), last):
-                bar.advance(task)
-                spent = sum(step.microseconds for step in run.steps) / 1000
-                counts = "; ".join(f"{STEP_TITLES.get(s.name, s.name)} {v}" for s in run.steps if (v := _counts(s.counts)))
-                say(f"closed {run.business_date} in {spent:.0f} ms" + (f": {counts}" if counts else ""))
+            print_night(found.night, len(found.set_aside))
 
 
 @app.command()
@@ -302,10 +282,6 @@ def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
         say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
     if outcome.errors and outcome.batch is None:
         raise typer.Exit(1)
-
-
-def _counts(counts: object) -> str:
-    return ", ".join(f"{name} {value}" for name, value in dict(counts).items() if value)  # type: ignore[call-overload]
 
 
 def _serve(system: System, port: int) -> None:

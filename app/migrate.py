@@ -18,6 +18,7 @@ import ledger.sealing.tables
 import ledger.tables
 import loans.applications.tables
 import loans.policy.tables
+import loans.quarantine.tables
 import loans.relending.tables
 import loans.subsidy.tables
 import loans.suspicions.tables

@@ -25,6 +25,8 @@ from loans.explanation import Story
 from loans.life import Life
 from loans.schedule import schedule
 from loans.terms import StreamKind, interest_fen
+from scheduling.close import Run
+from scheduling.progress import RunProgress, Stage
 
 KINDS = {StreamKind.CONTRACT: "interest (利息)", StreamKind.PENALTY: "penalty (罚息)", StreamKind.COMPOUND: "compound (复利)"}
 MOST_ERRORS = 50
@@ -82,6 +84,38 @@ def print_status(found: Status, *, assumed: bool) -> None:
             f"the split {yuan(found.compensation_contributed_fen)} + {yuan(found.subsidy_contributed_fen)}, lenders, "
             "people, terms and lives (演示数据)."
         )
+
+
+def print_night(night: RunProgress | None, set_aside: int) -> None:
+    """Print what a person has to do about the last night, if anything, and about loans that are set aside."""
+    if night is not None and night.stage is not Stage.DONE:
+        at = next((one for one in night.steps if one.stage is not Stage.DONE), None)
+        say(f"the close (日终) of {night.business_date} is {night.stage} ({night.stage.label}) in step {at.step if at else '-'}")
+        if night.stage is Stage.CUT:
+            say("nobody is at work on it: run 'fupin close' to finish it (请继续日终)")
+        if night.failure is not None:
+            say(f"since {night.failure.failed_at:%Y-%m-%d %H:%M:%S}: {night.failure.reason}")
+            again = "run 'fupin close' again" if night.failure.passing else "mend the cause, then run 'fupin close --resume'"
+            say(f"the steps before it are done, this one left no trace; {again} (排除原因后继续日终)")
+    if set_aside:
+        say(f"{set_aside} loans are set aside by the night (隔离): see 'fupin quarantine list'")
+
+
+def print_costs(run: Run) -> None:
+    """Print what each step of a night cost, and its share of the whole (各步用时)."""
+    table = Table(title=f"close (日终) of {run.business_date}")
+    for name in ("step (步骤)", "ms (毫秒)", "share (占比)", "database ms (数据库)", "rows read (读行)", "rows written (写行)"):
+        table.add_column(name, justify="left" if name.startswith("step") else "right")
+    whole = sum(one.microseconds for one in run.steps) or 1
+    for one in run.steps:
+        cost = one.cost
+        seen = (
+            (f"{cost.database_microseconds / 1000:,.1f}", f"{cost.rows_read:,}", f"{cost.rows_written:,}")
+            if cost
+            else ("", "", "")
+        )
+        table.add_row(one.name, f"{one.microseconds / 1000:,.1f}", f"{100 * one.microseconds / whole:.1f} %", *seen)
+    out.print(table)
 
 
 def print_checks(checks: Sequence[Check]) -> None:

@@ -7,13 +7,16 @@ from typing import Any
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app import wiring
 from guarantees.queries import claims
 from ledger.business_day import peek
 from ledger.errors import FutureDate
 from ledger.queries import Turnover, turnovers
 from loans.products import small_loan_codes
+from loans.quarantine.queries import SetAside, set_aside_now
 from loans.relending.utilisation import idle_draws
 from scheduling.close import last_closed
+from scheduling.progress import RunProgress, progress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +50,8 @@ class Status:
     claims_recovered_fen: int
     solar_stations: int
     solar_received_fen: int
+    night: RunProgress | None  # the last close that was begun
+    set_aside: tuple[SetAside, ...]
 
 
 def status(session: Session, as_of: date | None = None) -> Status:
@@ -88,13 +93,26 @@ def status(session: Session, as_of: date | None = None) -> Status:
         claims_paid_fen=sum(one.gov_fen for one in all_claims if one.paid_on),
         claims_recovered_fen=sum(one.passed_fen for one in all_claims),
         solar_stations=counts.stations, solar_received_fen=counts.solar_received,
+        night=progress(session, wiring.night_steps()), set_aside=tuple(set_aside_now(session)),
     )  # fmt: skip
 
 
 def as_json(found: Status) -> dict[str, Any]:
     """Return a status as JSON values."""
-    values = {name: getattr(found, name) for name in Status.__dataclass_fields__}
-    return {name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()}
+    values = {name: getattr(found, name) for name in Status.__dataclass_fields__ if name not in ("night", "set_aside")}
+    night = found.night
+    failed = night.failure if night else None
+    return {
+        **{name: value.isoformat() if isinstance(value, date) else value for name, value in values.items()},
+        "night": night and {
+            "business_date": night.business_date.isoformat(), "stage": night.stage.value,
+            "step": failed.name if failed else None, "reason": failed.reason if failed else None,
+        },
+        "set_aside": [
+            {"book": one.book, "contract": one.contract, "since": one.since.isoformat(), "step": one.step, "error": one.error}
+            for one in found.set_aside
+        ],
+    }  # fmt: skip
 
 
 _ANYTHING_AFTER = """

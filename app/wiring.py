@@ -1,6 +1,6 @@
 """Wiring: hands upper packages to the protocols of lower ones, and lists the night's steps and the ties in one place."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -50,6 +50,7 @@ from ledger.vouchers.spending import PromisedStays
 from ledger.vouchers.tables import voucher_step
 from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
+from loans.quarantine.setting_aside import work_without_broken
 from loans.relending.night import night as relending_night
 from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
@@ -146,19 +147,46 @@ class TiesHold:
 
 
 def night_steps() -> tuple[Step, ...]:
-    """Return the night's steps in order (house.md 4)."""
+    """Return the night's steps in order (house.md 4): what each writes, and what of its counts came in."""
     return (
-        Step("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}),
-        Step("age", lambda s, d: asdict(ageing.age(s, d))),
-        Step("settle", lambda s, d: asdict(settlement.settle(s, d))),
-        Step("reprice", lambda s, d: asdict(repricing.reprice(s, d))),
-        Step("accrue", lambda s, d: asdict(accrual.accrue(s, d))),
-        Step("relending", lambda s, d: asdict(relending_night(s, d))),
-        Step("pools", _pools),
-        Step("tie", _tie),
-        Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}),
-        Step("seal", lambda s, _: seal(s, CHAINS)),
-    )
+        Step(
+            "sweep", _setting_aside("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}), "光伏划转",
+            writes=("solar/<meter>/swept/<date>", "loan/solar/<meter>/<date>"),
+        ),
+        Step(
+            "age", _setting_aside("age", lambda s, d: asdict(ageing.age(s, d))), "逾期处理",
+            writes=("night/aged/<date>",), takes=("touched",),
+        ),
+        Step(
+            "settle", _setting_aside("settle", lambda s, d: asdict(settlement.settle(s, d))), "结息",
+            writes=("night/charged/<date>", "night/rounded/<date>"),
+        ),
+        Step(
+            "reprice", _setting_aside("reprice", lambda s, d: asdict(repricing.reprice(s, d))), "重定价",
+            writes=("loan/<contract>/reset/<date>",), takes=("resets",),
+        ),
+        Step(
+            "accrue", _setting_aside("accrue", lambda s, d: asdict(accrual.accrue(s, d))), "计提",
+            writes=("night/accrued/<date>",), takes=("groups",),
+            explains=("tonight_fen", "later_fen", "charged_fen", "quarantined", "frozen_fen"),
+        ),
+        Step(
+            "relending", lambda s, d: asdict(relending_night(s, d)), "再贷款",
+            writes=("night/relending/<date>", "relending/<draw>/interest/<date>", "relending/<draw>/repaid"),
+        ),
+        Step(
+            "pools", _setting_aside("pools", _pools), "风险补偿金",
+            writes=("night/liability/<date>", "claim/<claim>/shared/<date>"),
+        ),
+        Step("tie", _tie, "核对", takes=("ties",)),
+        Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照", writes=("ledger.snapshot (book, sequence)",)),
+        Step("seal", lambda s, _: seal(s, CHAINS), "封签", writes=("ledger.seal (book, chain, number)",)),
+    )  # fmt: skip
+
+
+def _setting_aside(name: str, work: Callable[[Session, date], Mapping[str, int]]) -> Callable[[Session, date], Mapping[str, int]]:
+    """Return the work of a step that sets aside the loans which break it (隔离), and goes on without them."""
+    return lambda session, closing: work_without_broken(session, name, closing, work)
 
 
 def verify(session: Session) -> Iterator[Check]:

@@ -37,6 +37,7 @@ from loans.contract import Contract
 from loans.events import Repaid, in_effect
 from loans.life import Life
 from loans.movements import PaidIn, RecoveredAfterWriteOff
+from loans.quarantine.queries import set_aside_now
 from loans.queries import contracts, events_of, free_references, horizon_now, lives
 from loans.terms import StreamKind
 
@@ -159,7 +160,9 @@ def share_recoveries(session: Session, closing: date) -> int:
     """In the night: of what borrowers paid after a payout, make the pool's share due to it (E6); return the fen shared."""
     if not session.scalar(select(exists().where(claim_event.c.kind == "paid"))):
         return 0
-    open_claims = [c for c in claims(session).values() if c.paid_on]
+    paid = [c for c in claims(session).values() if c.paid_on]
+    aside = {one.key for one in set_aside_now(session, {(c.loan_book_id, c.loan_id) for c in paid})}
+    open_claims = [c for c in paid if (c.loan_book_id, c.loan_id) not in aside]
     keys = {(c.loan_book_id, c.loan_id) for c in open_claims}
     found = lives(session, keys, horizon_now(session))
     loans = contracts(session, keys)

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from typing import Any, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, MetaData, create_engine, text
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from ledger.errors import RolesMissing, ServerTooOld
@@ -124,10 +125,14 @@ def alone(engine: Engine, lock: int) -> Iterator[Connection | None]:
         try:
             yield connection
         finally:
-            connection.execute(
-                text("SELECT pg_advisory_unlock(:lock), set_config('synchronous_commit', 'on', false)"), {"lock": lock}
-            )
-            connection.commit()
+            try:
+                connection.rollback()
+                connection.execute(
+                    text("SELECT pg_advisory_unlock(:lock), set_config('synchronous_commit', 'on', false)"), {"lock": lock}
+                )
+                connection.commit()
+            except DBAPIError:
+                connection.invalidate()  # a lost session has let go of its lock
 
 
 def remembered(session: Session, question: str, ask: Callable[[], Answer]) -> Answer:

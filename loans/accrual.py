@@ -23,6 +23,8 @@ from loans import entries
 from loans.errors import UnexplainedDifference
 from loans.exact_interest import NOTHING, Group, Units, arrays, as_known, group_of, run_up
 from loans.movements import State
+from loans.quarantine.frozen import EXEMPT, at_close, plus
+from loans.quarantine.frozen import frozen as frozen_then
 from loans.tables import accrual_figure, accrual_run
 from loans.terms import StreamKind, interest_fen
 from loans.terms.daycount import COMMON_YEAR
@@ -41,44 +43,58 @@ class Account(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Accrued:
-    """What a night accrued: the groups looked at and the fen posted (differences, red included)."""
+    """What a night accrued: the groups looked at and the fen posted (differences, red included); and what explains them.
+
+    In fen: the closing day's interest, later facts of earlier days, what was charged since the last close, and what is frozen
+    (冻结) of loans that are set aside, with their number.
+    """
 
     groups: int
     fen: int
+    tonight_fen: int
+    later_fen: int
+    charged_fen: int
+    quarantined: int
+    frozen_fen: int
 
 
 _SINCE = """
+SELECT begun.*, {{begun_aside}} AS aside
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
  CROSS JOIN LATERAL (
     SELECT t.*, 1 AS sign FROM loans.{0} t WHERE t.book_id = r.book_id AND t.known_from_seq > r.seq ORDER BY t.known_from_seq
  ) AS begun
  WHERE begun.known_to_seq IS NULL
  UNION ALL
-SELECT ended.*
+SELECT ended.*, {{ended_aside}}
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq)
  CROSS JOIN LATERAL (
     SELECT t.*, -1 AS sign FROM loans.{0} t WHERE t.book_id = r.book_id AND t.known_to_seq > r.seq ORDER BY t.known_to_seq
  ) AS ended
  WHERE ended.known_from_seq <= r.seq
 """
-"""What became known and what ceased to be since sequences of the books; ordered, so that each book's index is walked."""
+"""What became known and what ceased to be since sequences of the books; ordered, so that each book's index is walked.
+
+What happened to a loan that is or was set aside (`aside`) explains no interest: it is not counted, and not calculated.
+"""
 
 _FACTS = f"""
-WITH changed AS (SELECT begun.* {_SINCE.format("stream")})
+WITH changed AS ({_SINCE.format("stream")})
 SELECT book_id, product, county, kind, state,
        sum(sign * rate_ppb * (1603080 / loans.year_ticks(day_count)) * base_ticks) AS whole,
        sum(sign * gov_ppb * (1603080 / loans.year_ticks(day_count)) * base_ticks) AS gov
   FROM (SELECT *, base_fen::numeric * CASE
                       WHEN least(end_date, CAST(:closing AS date)) <= start_date THEN 0
                       ELSE loans.ticks(day_count, anchor, start_date, least(end_date, CAST(:closing AS date))) END AS base_ticks
-          FROM changed) AS dated
+          FROM changed WHERE NOT aside) AS dated
  GROUP BY book_id, product, county, kind, state
 """
 
 _CHARGED = f"""
-WITH changed AS (SELECT begun.* {_SINCE.format("charge")})
-SELECT book_id, product, county, kind, state, sum(sign * whole_units * (1603080 / loans.year_ticks(day_count))) AS whole,
-       sum(sign * gov_units * (1603080 / loans.year_ticks(day_count))) AS gov,
+WITH changed AS ({_SINCE.format("charge")})
+SELECT book_id, product, county, kind, state,
+       sum(CASE WHEN aside THEN 0 ELSE sign * whole_units * (1603080 / loans.year_ticks(day_count)) END) AS whole,
+       sum(CASE WHEN aside THEN 0 ELSE sign * gov_units * (1603080 / loans.year_ticks(day_count)) END) AS gov,
        sum(sign * whole_fen)::bigint AS whole_fen, sum(sign * gov_fen)::bigint AS gov_fen
   FROM changed WHERE whole_units > 0 GROUP BY book_id, product, county, kind, state
 """
@@ -112,18 +128,31 @@ def accrue(session: Session, closing: date) -> Accrued:
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     hold_books(session, list(mine))
     now, tonight = run_up(session, closing)
-    seqs, then = _last_close(session)
-    since = {"closing": closing, **arrays({book_id: seqs.get(book_id, 0) for book_id in mine})}
-    charged = _charged(session, since)
-    facts = {group_of(row): Units(int(row.whole), int(row.gov)) for row in session.execute(text(_FACTS), since)}
+    known, then = _last_close(session)
+    seqs = {book_id: known.get(book_id, 0) for book_id in mine}
+    since = {"closing": closing, **arrays(seqs)}
+    frozen = at_close(session, closing, seqs, then)
+    charged = _charged(session, since, exempting=frozen.touched)
+    facts = {
+        group_of(row): Units(int(row.whole), int(row.gov))
+        for row in session.execute(text(_exempting(_FACTS, exempting=frozen.touched)), since)
+    }
     moved = session.execute(text(_MOVED), since).all()
-    _explain_interest(mine, now, then, tonight, facts, charged)
+    _explain_interest(mine, now, frozen.then, tonight, facts, charged)
     _explain_ledger(mine, moved, charged)
+    now = plus(now, frozen.figures)
     lines = _differences(_targets(session, now, None), _posted(session, mine, then, moved))
     post_many(session, [_voucher(mine[book_id], found, closing) for book_id, found in sorted(lines.items())])
     _remember(session, mine, closing, now)
     debits = [p.fen for found in lines.values() for p in found if p.account == entries.ACCRUED]
-    return Accrued(len(now), sum(debits))
+    return Accrued(
+        groups=len(now), fen=sum(debits), tonight_fen=_fen(tonight), later_fen=_fen(facts),
+        charged_fen=sum(row.whole_fen for row in charged.values()), quarantined=frozen.loans, frozen_fen=_fen(frozen.figures),
+    )  # fmt: skip
+
+
+def _fen(figures: Mapping[Group, Units]) -> int:
+    return round_half_up(interest_fen(sum(units.whole for units in figures.values()), COMMON_YEAR))
 
 
 def closed_seqs(session: Session, closing: date) -> dict[int, int]:
@@ -147,17 +176,22 @@ def last_accrued(session: Session, until: date | None = None) -> date | None:
 def moved_since(session: Session, seqs: Mapping[int, int]) -> dict[Account, tuple[int, int]]:
     """Return what must have moved on 1132.09 after these sequences of the books, and what did (fen)."""
     since = arrays(seqs)
-    return _movements(session.execute(text(_MOVED), since).all(), _charged(session, since))
+    return _movements(session.execute(text(_MOVED), since).all(), _charged(session, since, exempting=True))
 
 
 def targets(session: Session, closing: date, seqs: Mapping[int, int]) -> dict[Account, int]:
     """Return what 1132.09 and 9201 must be at a close, as known at these sequences of the books."""
     then, _ = run_up(session, closing, seqs)
-    return _targets(session, then, seqs)
+    return _targets(session, plus(then, frozen_then(session, seqs)), seqs)
 
 
-def _charged(session: Session, since: Mapping[str, object]) -> dict[Group, Row[Any]]:
-    return {group_of(row): row for row in session.execute(text(_CHARGED), since)}
+def _charged(session: Session, since: Mapping[str, object], *, exempting: bool) -> dict[Group, Row[Any]]:
+    return {group_of(row): row for row in session.execute(text(_exempting(_CHARGED, exempting=exempting)), since)}
+
+
+def _exempting(sql: str, *, exempting: bool) -> str:
+    """Fill in whether a changed row's loan is or was set aside; on an ordinary night none is, and nobody asks."""
+    return sql.format(**{f"{row}_aside": EXEMPT.format(row) if exempting else "false" for row in ("begun", "ended")})
 
 
 def _account(row: Row[Any]) -> Account:

@@ -19,11 +19,11 @@ from ledger.db import forget
 from ledger.journal import JournalEntry, Posting, merged
 from ledger.posting import post_many, take_sequence
 from loans import projection
-from loans.booking import difference
-from loans.entries import postings
+from loans.entries import difference, postings
 from loans.life import Horizon
 from loans.mass_ageing import PLAIN, PLAIN_EVENTS, fall_overdue, stop_accruing
 from loans.movements import FellOverdue, InterestCapitalised, Movement, StoppedAccruing
+from loans.quarantine.queries import sound
 from loans.queries import HORIZON, Key, contracts, events_of
 from loans.replay import replay
 from loans.settlement import FALLING
@@ -47,7 +47,9 @@ SELECT t.book_id, array_agg(t.loan_id ORDER BY t.loan_id) FILTER (WHERE plain AN
         SELECT book_id, loan_id, false, true FROM loans.standing
          WHERE known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing' AND oldest_due <= :stopping
       ) AS found GROUP BY book_id, loan_id
-  ) AS t JOIN loans.loan l ON l.book_id = t.book_id AND l.id = t.loan_id CROSS JOIN LATERAL (SELECT {PLAIN} AS plain) AS p
+  ) AS t JOIN loans.loan l ON l.book_id = t.book_id AND l.id = t.loan_id
+ CROSS JOIN LATERAL (SELECT coalesce({PLAIN}, false) AS plain) AS p
+ WHERE {sound("t")}
  GROUP BY t.book_id ORDER BY t.book_id
 """
 

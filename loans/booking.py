@@ -15,12 +15,12 @@ from sqlalchemy.orm import Session
 from ledger.books import hold_books
 from ledger.business_day import business_date
 from ledger.calendar import DAY, month_of
-from ledger.journal import JournalEntry, Posting, in_red, merged
+from ledger.journal import JournalEntry
 from ledger.periods import posting_date
 from ledger.posting import post_many, take_sequence
 from loans import projection
 from loans.contract import Contract
-from loans.entries import postings
+from loans.entries import difference
 from loans.errors import CloseUnderWay, EventRefused, EventReused, FutureEvent
 from loans.events import (
     Disbursed,
@@ -35,7 +35,8 @@ from loans.events import (
     in_effect,
 )
 from loans.life import Horizon, Life
-from loans.movements import Movement
+from loans.quarantine.catching_up import catch_up
+from loans.quarantine.queries import set_aside_now
 from loans.queries import Key, events_of, events_referenced, horizon_now
 from loans.replay import replay
 from loans.tables import event as event_table
@@ -83,6 +84,7 @@ def book_events(
         CloseUnderWay: the day before an event is flipped but not yet closed.
         EventReused: a reference already names another event of its book.
         EventRefused: an event can't happen to its loan.
+        StillBroken: a loan is set aside (隔离), and can't be brought up to date first.
     """
     if not batch:
         return []
@@ -95,6 +97,8 @@ def book_events(
             raise CloseUnderWay(contract.contract, event.value_date)
     book_ids = sorted({contract.book_id for contract, _ in batch})
     hold_books(session, book_ids)
+    if not dry_run:
+        catch_up(session, set_aside_now(session, {contract.key for contract, _ in batch}), actor)
     known = events_referenced(session, ((contract.book_id, event.reference) for contract, event in batch))
     threads = _threads(session, batch, at)
     fresh = []
@@ -124,19 +128,6 @@ def foreseen(session: Session, contract: Contract, event: LoanEvent, actor: str,
     then = Horizon(max(at.charged_through, eve), max(at.aged_through, eve))
     unborn = _Thread(contract, [], replay(contract.terms, [], then))
     return _book(session, unborn, event, then, max(event.value_date, business_date(session)), actor, narration)
-
-
-def difference(before: Sequence[Movement], after: Sequence[Movement], contract: Contract) -> tuple[Posting, ...]:
-    """Return the postings by which two sequences of movements differ: the added ones, and the lost ones in red."""
-    added = Counter(after)
-    added.subtract(Counter(before))
-    dims = contract.dimensions
-    lines: list[Posting] = []
-    for movement, count in added.items():
-        if count:
-            made = postings(movement, dims)
-            lines += (made if count > 0 else in_red(made)) * abs(count)
-    return merged(lines)
 
 
 def _is_known(known: dict[tuple[int, str], tuple[int, LoanEvent]], contract: Contract, event: LoanEvent) -> bool:

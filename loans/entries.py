@@ -4,12 +4,14 @@ Loan books (LB) follow enterprise titles. While a loan is non-accrual its borrow
 sheet (9201/9202): charging it posts nothing, receiving it is income at last. What government owes stays on 1132.02.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import singledispatch
 
-from ledger.journal import Dimensions, Posting, credit, debit
+from ledger.journal import Dimensions, Posting, credit, debit, in_red, merged
 from loans import movements as moved
+from loans.contract import Contract
 from loans.movements import State, Unpaid
 from loans.terms import StreamKind
 
@@ -245,3 +247,16 @@ def _interest(unpaid: Unpaid, loan: Dimensions) -> Sequence[tuple[StreamKind, in
 
 def _memo(fen: int, dims: Dimensions) -> list[Posting]:
     return [debit(MEMO_INTEREST, fen, dims), credit(MEMO_INTEREST_PAIR, fen, dims)]
+
+
+def difference(before: Sequence[moved.Movement], after: Sequence[moved.Movement], contract: Contract) -> tuple[Posting, ...]:
+    """Return the postings by which two sequences of movements differ: the added ones, and the lost ones in red."""
+    added = Counter(after)
+    added.subtract(Counter(before))
+    dims = contract.dimensions
+    lines: list[Posting] = []
+    for movement, count in added.items():
+        if count:
+            made = postings(movement, dims)
+            lines += (made if count > 0 else in_red(made)) * abs(count)
+    return merged(lines)

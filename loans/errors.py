@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from datetime import date
 
+from sqlalchemy.exc import DataError, IntegrityError, ProgrammingError
+
 
 class LoanError(Exception):
     """The base of every refusal of the loan package."""
@@ -69,6 +71,29 @@ class NotLentYet(LoanError):
     def __init__(self, contract: str, day: date, drawn_on: date) -> None:
         self.contract, self.day, self.drawn_on = contract, day, drawn_on
         super().__init__(f"借据 {contract} 于 {drawn_on} 才起息，{day} 尚无此笔贷款")
+
+
+class LoanUnreadable(LoanError):
+    """A loan whose stored terms are none."""
+
+    def __init__(self, contract: str, reason: str) -> None:
+        self.contract, self.reason = contract, reason
+        super().__init__(f"借据 {contract} 的条款数据已损坏，无法读取（{reason}）；请先修复数据")
+
+
+class StillBroken(LoanError):
+    """A loan that is set aside and can't be caught up."""
+
+    def __init__(self, contract: str, since: date, reason: str) -> None:
+        self.contract, self.since, self.reason = contract, since, reason
+        super().__init__(f"借据 {contract} 自 {since} 日终起隔离，尚不能补齐：{reason}。请先修复数据并解除隔离，再办理业务")
+
+
+class NotSetAside(LoanError):
+    """A release of a loan that is not set aside."""
+
+    def __init__(self, contract: str) -> None:
+        super().__init__(f"借据 {contract} 不在隔离中")
 
 
 class SameNumber(LoanError):
@@ -198,3 +223,11 @@ class NotClosed(LoanError):
     def __init__(self, day: date | None, closed: date | None) -> None:
         self.day, self.closed = day, closed
         super().__init__(f"{day or '该账套'} 没有日终记录（最近日终 {closed or '无'}），不能出具再贷款使用台账")
+
+
+def is_of_one_loan(error: Exception) -> bool:
+    """Tell whether an error can be the fault of one loan's data, so that the night can go on without that loan (隔离)."""
+    if isinstance(error, UnexplainedDifference | NoReferenceRate | NotClosed):
+        return False
+    data = (LoanError, LookupError, ValueError, ArithmeticError, TypeError, AttributeError)
+    return isinstance(error, (*data, DataError, IntegrityError, ProgrammingError))

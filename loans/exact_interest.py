@@ -53,7 +53,7 @@ SELECT s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s
            WHEN s.day_count IN ('act/360', 'act/365') THEN 1
            ELSE loans.ticks(s.day_count, s.anchor, CAST(:until AS date) - 1, :until) END) AS base_tonight
   FROM {source}
- WHERE {{s}} AND s.start_date < :until AND {which}
+ WHERE {{s}} AND s.start_date < :until AND {which} {{which}}
  GROUP BY s.book_id, s.product, s.county, s.kind, s.state, s.rate_ppb, s.gov_ppb, s.day_count"""
 
 
@@ -95,7 +95,7 @@ AND EXISTS (SELECT FROM loans.standing o
 
 
 def run_up(
-    session: Session, closing: date, seqs: Mapping[int, int] | None = None
+    session: Session, closing: date, seqs: Mapping[int, int] | None = None, which: str | None = None, **values: object
 ) -> tuple[dict[Group, Units], dict[Group, Units]]:
     """Return the interest that is not charged at a close, and what of it is of the closing day; zeroes may be left out.
 
@@ -103,20 +103,34 @@ def run_up(
         session: the session.
         closing: the day, included.
         seqs: as known at these sequences of the books; none: as known now.
+        which: an SQL condition on streams `s`, and `r.seq` if sequences are given; none: of loans that are not set aside.
+        values: of the condition.
     """
     since = last_settlement_before(closing + DAY) + DAY
-    rows = session.execute(text(as_known(_LIVE, seqs)), {"until": closing + DAY, "since": since, **arrays(seqs)}).all()
+    if which is None:
+        which = _sound(session, seqs)
+    sql = as_known(_LIVE, seqs, f"AND {which}" if which else "")
+    rows = session.execute(text(sql), {"until": closing + DAY, "since": since, **arrays(seqs), **values}).all()
     whole = {group_of(row): Units(int(row.whole), int(row.gov)) for row in rows}
     return whole, {group_of(row): Units(int(row.whole_tonight), int(row.gov_tonight)) for row in rows}
 
 
-def as_known(sql: str, seqs: Mapping[int, int] | None) -> str:
-    """Fill in what a query may know: what is known now, or what was at sequences of the books."""
+def _sound(session: Session, seqs: Mapping[int, int] | None) -> str:
+    """Return the condition that a stream's loan is not set aside, now or as known then; none if there never was such a loan."""
+    if not session.scalar(text("SELECT EXISTS (SELECT FROM loans.quarantine)")):
+        return ""
+    then = "q.known_from_seq <= r.seq AND (q.known_to_seq IS NULL OR q.known_to_seq > r.seq)"
+    known = "q.known_to_seq IS NULL" if seqs is None else then
+    return f"NOT EXISTS (SELECT FROM loans.quarantine q WHERE q.book_id = s.book_id AND q.loan_id = s.loan_id AND {known})"
+
+
+def as_known(sql: str, seqs: Mapping[int, int] | None, which: str = "") -> str:
+    """Fill in what a query may know: what is known now, or what was at sequences of the books; and of which loans."""
     if seqs is None:
-        return sql.format(seen="", open=_OPEN, **{name: f"{name}.known_to_seq IS NULL" for name in "sxc"})
+        return sql.format(seen="", open=_OPEN, which=which, **{name: f"{name}.known_to_seq IS NULL" for name in "sxc"})
     seen = "JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS r (book_id, seq) ON r.book_id = s.book_id"
     known = "{0}.known_from_seq <= r.seq AND ({0}.known_to_seq IS NULL OR {0}.known_to_seq > r.seq)"
-    return sql.format(seen=seen, open="", **{name: known.format(name) for name in "sxc"})
+    return sql.format(seen=seen, open="", which=which, **{name: known.format(name) for name in "sxc"})
 
 
 def arrays(seqs: Mapping[int, int] | None) -> dict[str, list[int]]:

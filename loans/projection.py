@@ -99,6 +99,9 @@ PROJECTIONS = tuple(
     )
 )
 
+STANDING = next(one for one in PROJECTIONS if one.table is tables.standing)
+CHARGES = next(one for one in PROJECTIONS if one.table is tables.charge)
+
 
 def save(session: Session, lives: Sequence[tuple[Contract, Life, int]], new: Collection[Key] = ()) -> None:
     """Make the derived rows of loans those of their lives; each change is known from its sequence (the third part).

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import date
 from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy import cast, func, insert, select, text, tuple_, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Row
@@ -14,11 +15,12 @@ from ledger.errors import NoBusinessDay
 from ledger.journal import BookCode
 from ledger.tables import book
 from loans.contract import Contract, terms_from_json
-from loans.errors import NotLentYet
+from loans.errors import BadTerms, LoanUnreadable, NotLentYet
 from loans.events import LoanEvent, WrittenOff, event_from, in_effect
 from loans.life import Horizon, Life
 from loans.replay import replay
 from loans.tables import event, horizon, loan
+from loans.terms import LoanTerms
 from registry.households import Home
 
 Key = tuple[int, int]
@@ -74,9 +76,12 @@ def borrows(session: Session, county: str, borrower: str) -> bool:
     return session.execute(select(loan.c.id).where(mine).limit(1)).one_or_none() is not None
 
 
-def contracts_of_book(session: Session, book_id: int) -> list[Contract]:
-    """Return all contracts of a book in order of their ids."""
-    return sorted(_contracts(session, loan.c.book_id == book_id), key=lambda contract: contract.id)
+def contracts_of_book(session: Session, book_id: int, without: Collection[Key] = ()) -> list[Contract]:
+    """Return all contracts of a book, or all but some, in order of their ids."""
+    condition = loan.c.book_id == book_id
+    if without:
+        condition &= ~_in(loan.c.book_id, loan.c.id, without)
+    return sorted(_contracts(session, condition), key=lambda contract: contract.id)
 
 
 def events_of(session: Session, keys: Collection[Key]) -> dict[Key, list[LoanEvent]]:
@@ -205,8 +210,22 @@ def _contracts(session: Session, condition: Any) -> list[Contract]:
     return [
         Contract(
             book=BookCode(row.code), book_id=row.book_id, id=row.id, contract=row.contract, product=row.product,
-            county=row.county, household=row.household, borrower=row.borrower, terms=terms_from_json(row.terms),
-            purpose=row.purpose, covered=row.covered,
+            county=row.county, household=row.household, borrower=row.borrower, terms=_terms(row), purpose=row.purpose,
+            covered=row.covered,
         )
         for row in rows
     ]  # fmt: skip
+
+
+def _terms(row: Row[Any]) -> LoanTerms:
+    """Return a loan's terms.
+
+    Raises:
+        LoanUnreadable: what is stored are none.
+    """
+    try:
+        return terms_from_json(row.terms)
+    except (ValidationError, BadTerms) as error:
+        first = error.errors()[0] if isinstance(error, ValidationError) else None
+        said = f"{'.'.join(map(str, first['loc']))} {first['msg']}" if first else str(error)
+        raise LoanUnreadable(row.contract, said) from error

@@ -14,11 +14,15 @@ from ledger.calendar import DAY
 from loans.contract import Contract
 from loans.life import Life
 from loans.movements import State
+from loans.quarantine.queries import sound
 from loans.queries import Key, contracts, horizon_now, lives
 from loans.servicing import set_rates
 
 SYSTEM = "system"
-_DUE = "SELECT book_id, id, next_reset FROM loans.loan WHERE next_reset <= :day ORDER BY book_id, id"
+_DUE = (
+    "SELECT l.book_id, l.id, l.next_reset FROM loans.loan l "
+    f"WHERE l.next_reset <= :day AND {sound('l', 'id')} ORDER BY l.book_id, l.id"
+)
 _NEXT = """
 UPDATE loans.loan l SET next_reset = n.day
   FROM unnest(CAST(:books AS bigint[]), CAST(:ids AS bigint[]), CAST(:days AS date[])) AS n (book_id, id, day)

@@ -21,6 +21,7 @@ from ledger.money import round_half_up
 from ledger.posting import post_many, take_sequence
 from loans import entries
 from loans.movements import InterestCharged, State
+from loans.quarantine.queries import sound
 from loans.queries import HORIZON
 from loans.tables import charge, horizon
 from loans.terms import DayCount, StreamKind, interest_fen, is_settlement_day, last_settlement_before
@@ -81,7 +82,7 @@ SELECT s.*, {_TICKS}
       FROM loans.stream s JOIN {_SEQS} USING (book_id)
       LEFT JOIN loans.charged_until x {_CHARGED_UNTIL} AND x.until_date > :since
      WHERE s.known_to_seq IS NULL AND NOT s.own_dates AND coalesce(s.end_date, 'infinity') > :since AND s.start_date < :until
-       AND s.base_fen > 0 AND s.rate_ppb > 0
+       AND s.base_fen > 0 AND s.rate_ppb > 0 AND {sound("s")}
   ) AS s
  WHERE last_end > first_day
 """
@@ -112,7 +113,7 @@ _DUE_PARTS = f"""
           JOIN {_SEQS} ON q.book_id = d.book_id
           LEFT JOIN loans.charged_until x {_CHARGED_UNTIL}
          WHERE s.kind = 'contract' AND (d.charges OR NOT s.own_dates) AND (s.own_dates OR NOT :everyone)
-           AND s.start_date < d.until_date AND s.base_fen > 0 AND s.rate_ppb > 0
+           AND s.start_date < d.until_date AND s.base_fen > 0 AND s.rate_ppb > 0 AND {sound("s")}
       ) AS s
      WHERE last_end > first_day
   ) AS dated {_GROUPED}

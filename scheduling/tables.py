@@ -1,7 +1,8 @@
-"""Tables of the close: a run per business date, a row per finished step; and of the scheduler: a row per run of a job."""
+"""Tables of the close: a run per business date and where it is, rows of its finished steps and failures; and runs of jobs."""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Date,
@@ -25,6 +26,8 @@ run = Table(
     Column("business_date", Date, primary_key=True),
     Column("started_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     Column("finished_at", DateTime(timezone=True)),
+    Column("position", Integer),
+    Column("position_at", DateTime(timezone=True)),
     schema="scheduling",
 )
 
@@ -38,6 +41,22 @@ step = Table(
     Column("microseconds", Integer, nullable=False),
     Column("finished_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("business_date", "position"),
+    ForeignKeyConstraint(["business_date"], ["scheduling.run.business_date"]),
+    schema="scheduling",
+)
+
+failure = Table(
+    "failure",
+    metadata,
+    Column("business_date", Date, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("name", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("passing", Boolean, nullable=False),
+    Column("failed_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    Column("resumed_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("business_date", "number"),
     ForeignKeyConstraint(["business_date"], ["scheduling.run.business_date"]),
     schema="scheduling",
 )

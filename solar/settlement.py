@@ -21,6 +21,7 @@ from ledger.queries import free_references
 from ledger.reversal import take_back
 from loans import servicing
 from loans.events import Prepayment, Repaid
+from loans.quarantine.queries import set_aside_now
 from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
@@ -198,8 +199,11 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     if not rows:
         return 0
     known = stations(session, [row.meter for row in rows])
-    loans = contracts(session, {(one.loan_book_id, one.loan_id) for one in known.values()})
+    keys = {(one.loan_book_id, one.loan_id) for one in known.values()}
+    aside = {one.key for one in set_aside_now(session, keys)}  # money for a loan that is set aside waits for its release
+    loans = contracts(session, keys - aside)
     resting = written_off_on(session, loans, closing)  # what comes on the day of a write-off is a recovery of the next
+    resting |= aside
     rows = [row for row in rows if (known[row.meter].loan_book_id, known[row.meter].loan_id) not in resting]
     if not rows:
         return 0

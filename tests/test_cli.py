@@ -213,6 +213,49 @@ def test_close_closes_the_open_day_and_no_day_twice(shop: Shop) -> None:
     assert f"{day[1]} is closed already (已日终); nothing was changed." in shop.run("close", "--through", day[1])
 
 
+def test_a_failed_night_says_what_to_do_and_a_broken_loan_does_not_stop_one(shop: Shop) -> None:
+    with embedded(shop.data) as url:
+        owner = engine_as(url, OWNER_ROLE)
+        spoilt = "UPDATE loans.standing SET principal_fen = principal_fen + :fen WHERE (book_id, loan_id) = (:book, :id) AND known_to_seq IS NULL"
+        with owner.begin() as connection:
+            book, sick, name = connection.execute(
+                text("SELECT book_id, id, contract FROM loans.loan WHERE product = 'FMSC' LIMIT 1")
+            ).one()
+            connection.execute(text(spoilt), {"fen": 1, "book": book, "id": sick})
+        assert "no close was left unfinished" in shop.run("close", "--resume", code=1)
+        said = shop.run("close", code=1)
+        assert re.search(r"stopped in step tie 核对: loans: 1303\.01 of .* expected .*run 'fupin close --resume'", said)
+        assert re.search(r"stopped at .* in step tie 核对.*--resume", shop.run("close", code=1))
+        said = shop.run("status")
+        assert "failed (失败) in step tie 核对" in said
+        assert "run 'fupin close --resume'" in said
+        found = json.loads(shop.run("status", "--json"))["night"]
+        assert (found["stage"], found["step"]) == ("failed", "tie")
+        with owner.begin() as connection:
+            connection.execute(text(spoilt), {"fen": -1, "book": book, "id": sick})
+            connection.execute(
+                text("UPDATE loans.stream SET day_count = 'lunar' WHERE (book_id, loan_id) = (:book, :id)"),
+                {"book": book, "id": sick},
+            )
+        assert re.search(r"closed \d{4}", shop.run("close", "--resume"))
+        said = shop.run("close", "--profile")
+        assert "1 loans were set aside (隔离)" in said
+        assert re.search(r"accrue +│ +[\d.]+ │ +[\d.]+ % │ +[\d.]+ │ +[\d,]+ │ +[1-9]", said)
+        assert name in shop.run("quarantine", "list")
+        assert "unknown day count lunar" in shop.run("quarantine", "show", name)
+        assert "1 loans are set aside" in shop.run("status")
+        assert "all ok" in shop.run("verify")
+        with owner.begin() as connection:
+            connection.execute(
+                text("UPDATE loans.stream SET day_count = 'act/360' WHERE (book_id, loan_id) = (:book, :id)"),
+                {"book": book, "id": sick},
+            )
+        owner.dispose()
+    assert f"released (已解除隔离): {name}" in shop.run("quarantine", "release", name)
+    assert "不在隔离中" in shop.run("quarantine", "release", name, code=1)
+    assert "all ok" in shop.run("verify")
+
+
 def test_the_register_of_relending_is_shown_and_written_of_closed_days_only(shop: Shop) -> None:
     said = shop.run("relending", "register", "--book", "LB-371621-HMRCB", "--as-of", UNTIL, "--csv", "台账.csv")
     assert "0 draws (借款), 0.00; allocated (已对应) 0.00, 100.00% used (使用率)" in said

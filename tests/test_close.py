@@ -3,7 +3,8 @@
 from datetime import date
 
 import pytest
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, create_engine, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import wiring
@@ -13,8 +14,10 @@ from ledger.calendar import DAY
 from ledger.db import unit_of_work
 from ledger.errors import UnknownBook
 from ledger.journal import BookCode
-from scheduling.close import LOCK, Step, close, close_through, next_to_close
-from scheduling.errors import CloseRunning, DaySkipped
+from scheduling import failure
+from scheduling.close import LOCK, Step, close, close_through, left_unfinished, next_to_close
+from scheduling.errors import CloseRunning, DaySkipped, NothingToResume, StepFailed, StepsChanged
+from scheduling.progress import RunProgress, progress
 
 FIRST = date(2017, 1, 1)
 
@@ -68,13 +71,130 @@ def test_a_stopped_close_goes_on_after_its_finished_steps(begun: Engine) -> None
 
     done: list[str] = []
     a, b, c = counting(done, "a", "b", "c")
-    with pytest.raises(RuntimeError, match="stopped"):
+    with pytest.raises(StepFailed, match=r"step b: stopped.*--resume"):
         close(begun, [a, Step("b", stop), c], FIRST)
     assert (done, today(begun), next_to_close(begun)) == (["a 1"], FIRST + DAY, FIRST)
-    run = close(begun, [a, b, c], FIRST)
+    with pytest.raises(StepFailed, match=r"stopped at .* in step b: stopped"):
+        close(begun, [a, b, c], FIRST)
+    assert done == ["a 1"]
+    run = close(begun, [a, b, c], FIRST, resume=True)
     assert done == ["a 1", "b 1", "c 1"]
     assert [step.name for step in run.steps] == ["a", "b", "c"]
     assert close(begun, [a, b, c], FIRST) == run
+
+
+def failing(name: str, error: Exception) -> Step:
+    """A step that fails."""
+
+    def stop(_: Session, __: date) -> dict[str, int]:
+        raise error
+
+    return Step(name, stop, "某步")
+
+
+def seen(engine: Engine, steps: list[Step]) -> RunProgress | None:
+    """Where the run is, as others see it."""
+    with unit_of_work(engine) as session:
+        return progress(session, steps)
+
+
+def test_a_failure_is_recorded_with_its_reason_and_shown_until_somebody_resumes(begun: Engine) -> None:
+    a, b, c = counting([], "a", "b", "c")
+    bad = [a, failing("b", KeyError("x")), c]
+    assert seen(begun, bad) is None
+    with pytest.raises(NothingToResume):
+        left_unfinished(begun)
+    with pytest.raises(StepFailed) as refusal:
+        close(begun, bad, FIRST)
+    assert (refusal.value.step, refusal.value.reason) == ("b 某步", "KeyError: 'x'")
+    found = seen(begun, bad)
+    assert found is not None
+    assert (found.stage, left_unfinished(begun)) == ("failed", FIRST)
+    assert [(one.step.name, one.stage) for one in found.steps] == [("a", "done"), ("b", "failed"), ("c", "pending")]
+    assert (found.steps[0].counts, found.steps[1].reason) == ({"done": 1}, "KeyError: 'x'")
+    with pytest.raises(StepFailed):
+        close(begun, bad, FIRST, resume=True)
+    close(begun, [a, b, c], FIRST, resume=True)
+    found = seen(begun, bad)
+    assert found is not None
+    assert (found.stage, found.failure, {one.stage.value for one in found.steps}) == ("done", None, {"done"})
+
+
+def test_a_passing_fault_needs_nobody_to_say_go_on(begun: Engine) -> None:
+    a, b = counting([], "a", "b")
+    timeout = OperationalError("select 1", {}, Exception("canceling statement due to statement timeout"))
+    with pytest.raises(StepFailed, match=r"due to statement timeout.*run 'fupin close' again"):
+        close(begun, [failing("a", timeout), b], FIRST)
+    assert [one.name for one in close(begun, [a, b], FIRST).steps] == ["a", "b"]
+
+
+def test_a_lost_connection_is_recorded_on_another_and_its_lock_is_free(begun: Engine) -> None:
+    def cut(session: Session, _: date) -> dict[str, int]:
+        pid = session.scalar(text("SELECT pg_backend_pid()"))
+        admin = create_engine(begun.url)
+        with admin.connect() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid})
+        admin.dispose()
+        session.execute(text("SELECT 1"))
+        return {}
+
+    a, b = counting([], "a", "b")
+    with pytest.raises(StepFailed, match="step b"):
+        close(begun, [a, Step("b", cut)], FIRST)
+    with unit_of_work(begun) as session:
+        recorded = failure.open_failure(session, FIRST)
+    assert recorded is not None
+    assert (recorded.name, recorded.passing) == ("b", True)
+    assert [one.name for one in close(begun, [a, b], FIRST).steps] == ["a", "b"]
+
+
+def test_others_see_a_run_as_running_while_it_does_and_as_cut_when_its_process_is_gone(begun: Engine) -> None:
+    stages: list[object] = []
+
+    def look(_: Session, __: date) -> dict[str, int]:
+        found = seen(begun, steps)
+        assert found is not None
+        stages.append([one.stage.value for one in found.steps])
+        if len(stages) == 1:
+            raise KeyboardInterrupt
+        return {}
+
+    a, c = counting([], "a", "c")
+    steps = [a, Step("look", look), c]
+    with pytest.raises(KeyboardInterrupt):
+        close(begun, steps, FIRST)
+    found = seen(begun, steps)
+    assert found is not None
+    stages.append([one.stage.value for one in found.steps])
+    close(begun, steps, FIRST)
+    assert stages == [["done", "running", "pending"], ["done", "cut", "pending"], ["done", "running", "pending"]]
+
+
+def test_a_run_is_finished_with_the_steps_with_which_it_was_begun(begun: Engine) -> None:
+    a, b, c = counting([], "a", "b", "c")
+    with pytest.raises(StepFailed):
+        close(begun, [a, failing("b", KeyError("x"))], FIRST)
+    with pytest.raises(StepsChanged, match="begun with the steps a,"):
+        close(begun, [c, a, b], FIRST, resume=True)
+    close(begun, [a, b], FIRST, resume=True)
+
+
+def test_a_measured_step_tells_time_and_rows(begun: Engine) -> None:
+    def work(session: Session, _: date) -> dict[str, int]:
+        session.execute(
+            text(
+                "INSERT INTO ledger.audit (actor, action, subject, details) SELECT 'a', 'b', 'c', '{}' FROM generate_series(1, 7)"
+            )
+        )
+        session.execute(text("SELECT pg_sleep(0.05)"))
+        return {}
+
+    (one,) = close(begun, [Step("a", work)], FIRST, measure=True).steps
+    assert one.cost is not None
+    assert one.cost.rows_written == 7
+    assert 50_000 <= one.cost.database_microseconds <= one.cost.microseconds
+    with begun.connect() as connection:
+        assert type(connection.connection.dbapi_connection.cursor()).__name__ != "Timed"  # type: ignore[union-attr]
 
 
 def test_two_closes_at_once_are_refused(begun: Engine) -> None:

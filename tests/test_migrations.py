@@ -124,6 +124,7 @@ def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
     engine.dispose()
     reference = {
         "ledger.book", "ledger.audit", "ledger.business_day", "loans.horizon", "scheduling.run", "scheduling.step", "scheduling.job_run",
+        "scheduling.failure",
         "app.import_batch", "app.migration", "app.bank_layout", "registry.bank", "registry.region", "registry.standard",
         "loans.policy", "ledger.loaded_chart", "app.outgoing_paper",
         "loans.listed",

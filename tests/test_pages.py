@@ -4,6 +4,7 @@ import html
 import re
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -29,10 +30,11 @@ from app.wiring import System
 from guarantees.entries import contributed
 from ledger.books import Book, BookKind, open_book
 from ledger.calendar import DAY
-from ledger.db import APP_ROLE, engine_as, unit_of_work
+from ledger.db import APP_ROLE, OWNER_ROLE, engine_as, unit_of_work
 from ledger.journal import BookCode, Dimensions, JournalEntry
 from ledger.money import yuan
 from ledger.posting import post
+from ledger.ties import Check
 from loans.applications.application import Application
 from loans.contract import Contract
 from loans.disbursement import disburse
@@ -42,6 +44,7 @@ from registry.cipher import Cipher
 from registry.households import Household, add_borrowers, enrol
 from registry.identity import id_check_digit
 from scheduling.close import close_through
+from scheduling.errors import StepFailed
 from statements.charts import Line, line_chart, ticks_of
 from statements.charts import wan as exact_wan
 
@@ -129,6 +132,63 @@ def client(lent: System) -> TestClient:
 def words(page: str) -> str:
     """Return what a reader sees of a page."""
     return re.sub(r"\s+", " ", html.unescape(re.sub(r"<[^>]+>", " ", page)))
+
+
+class TestNight:
+    def test_the_night_is_shown_step_by_step_with_what_to_do(self, own_engine: Engine, cipher: Cipher, tmp_path: Path) -> None:
+        client = _client(_system(own_engine, cipher, tmp_path))
+        assert "还没有做过日终" in words(client.get("/night").text)
+        with unit_of_work(own_engine) as session:
+            small = _begin(session, cipher, open_city(session, FIRST))
+        steps = list(wiring.night_steps())
+
+        def stop(_: Session, __: date) -> dict[str, int]:
+            answer = client.get("/night").text
+            assert '<meta http-equiv="refresh"' in answer
+            assert re.search(r"结息 settle 完成 .* 重定价 reprice 进行中 .* 计提 accrue 待处理", words(answer))
+            raise KeyError("没有报价")
+
+        broken = [*steps[:3], replace(steps[3], work=stop), *steps[4:]]
+        with pytest.raises(StepFailed):
+            list(close_through(own_engine, broken, FIRST))
+        answer = client.get("/night")
+        assert "refresh" not in answer.text
+        said = words(answer.text)
+        assert "未完成：重定价 失败 KeyError: '没有报价'" in said
+        assert "请排除原因后执行 fupin close --resume 继续" in said
+        assert "重定价 reprice 失败" in said
+        assert "日终失败" in words(client.get("/").text)
+        list(close_through(own_engine, steps, FIRST, resume=True))
+        said = words(client.get("/night", params={"day": str(FIRST)}).text)
+        assert "封签 seal 完成" in said
+        assert "night/accrued/<date>" in said
+        assert re.search(r"2017-03-15 \S+ \S+ \S+ \S+ [\d.,]+ 1 0", said), "one failure, nothing set aside"
+        assert client.get("/night", params={"day": "2011-01-01"}).status_code == 404
+        assert client.get("/night", params={"day": "x"}).status_code == 400
+        owner = engine_as(own_engine.url.render_as_string(hide_password=False), OWNER_ROLE)
+        with owner.begin() as connection:
+            connection.execute(
+                text("UPDATE loans.loan SET terms = '{}' WHERE (book_id, id) = (:b, :i)"), {"b": small.book_id, "i": small.id}
+            )
+        owner.dispose()
+        with unit_of_work(own_engine) as session:
+            session.execute(
+                text("UPDATE loans.loan SET next_reset = '2017-03-17' WHERE (book_id, id) = (:b, :i)"),
+                {"b": small.book_id, "i": small.id},
+            )
+        list(close_through(own_engine, steps, FIRST + DAY))
+        said = words(client.get("/night").text)
+        assert re.search(r"HM<i>/2017-1 2017-03-16 重定价 借据 HM<i>/2017-1 的条款数据已损坏", said)
+        assert "隔离贷款 1 笔" in words(client.get("/").text)
+        unreadable = client.get(LOAN)
+        assert unreadable.status_code == 409
+        assert "请先修复数据" in words(unreadable.text)
+        assert not [check.check for check in _verified(own_engine) if not check.ok]
+
+
+def _verified(engine: Engine) -> list[Check]:
+    with unit_of_work(engine) as session:
+        return list(wiring.verify(session))
 
 
 class TestEmptyBooks:

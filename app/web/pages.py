@@ -17,19 +17,23 @@ from starlette.exceptions import HTTPException
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app import wiring
 from app.reminders import open_reminders
 from app.status import status
 from app.web import asked as ask
 from app.web import queries
 from app.web.asked import BadQuery, LoanFilter, VoucherFilter
-from app.web.queries import home, loan, loans, vouchers
+from app.web.queries import home, loan, loans, night, vouchers
 from app.web.reports import ReportPages
 from app.web.words import FILTERS, NAMES
 from app.wiring import System
 from ledger.books import books, find_book
 from ledger.business_day import peek
 from ledger.journal import BookCode
+from loans.errors import LoanUnreadable
+from loans.quarantine.queries import set_aside_now
 from scheduling.close import last_closed
+from scheduling.progress import progress
 from statements.charts import Line, line_chart
 
 FOLDER = Path(__file__).parent
@@ -63,6 +67,7 @@ def make_app(system: System) -> FastAPI:
         ("/vouchers", pages.vouchers),
         ("/loans", pages.loans),
         ("/loans/{book_code}/{contract:path}", pages.loan),
+        ("/night", pages.night),
         ("/reports", pages.reports.index),
         ("/reports/{name}.xlsx", pages.reports.xlsx),
         ("/reports/{name}.csv", pages.reports.csv),
@@ -72,6 +77,7 @@ def make_app(system: System) -> FastAPI:
     app.add_api_route("/favicon.ico", lambda: Response(status_code=HTTPStatus.NO_CONTENT), methods=["GET"])
     app.add_exception_handler(BadQuery, lambda _, refusal: pages.error(HTTPStatus.BAD_REQUEST, "查询条件有误", str(refusal)))
     app.add_exception_handler(HTTPException, pages.refused)
+    app.add_exception_handler(LoanUnreadable, lambda _, refusal: pages.error(HTTPStatus.CONFLICT, "贷款数据有误", str(refusal)))
     app.add_exception_handler(
         OperationalError,
         lambda _, __: pages.error(
@@ -181,6 +187,20 @@ class _Pages:
                 raise HTTPException(HTTPStatus.NOT_FOUND, "没有这笔贷款，请核对账套和合同号。")
             values["vouchers"] = vouchers.vouchers_of_loan(session, found.id, sheet.contract.id)
         return self._page("loan.html", **values, sheet=sheet, terms=sheet.contract.terms, book=found)
+
+    def night(self, request: Request) -> HTMLResponse:
+        """Show where a night is, step by step, the loans that are set aside, and the latest nights (日终).
+
+        Raises:
+            HTTPException: that day was never closed.
+        """
+        asked, steps = ask.day_asked(_given(request)("day")), wiring.night_steps()
+        with queries.reading(self._engine) as session:
+            run = progress(session, steps, asked)
+            if asked is not None and run is None:
+                raise HTTPException(HTTPStatus.NOT_FOUND, f"{asked} 没有日终记录。")
+            values = {**_common(session), "set_aside": set_aside_now(session), "runs": night.latest_runs(session)}
+        return self._page("night.html", **values, run=run, step_names={one.name: one.title for one in steps})
 
     def refused(self, _: Request, refusal: Exception) -> HTMLResponse:
         """Show why an address was refused."""

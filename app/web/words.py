@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from fractions import Fraction
 from functools import singledispatch
 
@@ -52,6 +52,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "loans.rounded": "结息尾差",
     "loans.aged": "转逾期、转非应计",
     "loans.accrued": "计提利息",
+    "loans.caught_up": "补齐隔离期间",
     "relending.drawn": "借入再贷款",
     "relending.repaid": "归还再贷款",
     "relending.accrued": "计提再贷款利息",
@@ -289,9 +290,22 @@ def _masked_if_id(number: str) -> str:
         return number
 
 
+def moment(value: datetime) -> str:
+    """Return a moment to the second, in the time of the database's session."""
+    return f"{value:%Y-%m-%d %H:%M:%S}"
+
+
+COUNTS: Mapping[str, str] = {
+    "touched": "经手", "stopped": "转非应计", "charges": "结息", "resets": "到期重定价", "changed": "利率变动", "groups": "组",
+    "fen": "金额", "tonight_fen": "当日利息", "later_fen": "补记以前各日", "charged_fen": "已结息", "quarantined": "隔离（笔）",
+    "frozen_fen": "冻结利息", "set_aside": "新隔离（笔）", "reallocated": "调整对应", "shared_fen": "追偿分成",
+    "liability_fen": "责任变动", "ties": "核对", "differences": "不符", "taken": "快照",
+}  # fmt: skip
+"""What the counts of the night's steps are called."""
+
 FILTERS = {
     "yuan": yuan, "wan": wan, "percent": percent, "grouped": grouped, "day": day, "without_ids": without_ids, "person": person,
-    "masked_name": masked_name, "product": product_name,
+    "masked_name": masked_name, "product": product_name, "moment": moment,
 }  # fmt: skip
 """What templates call by name."""
 
@@ -300,6 +314,6 @@ NAMES = {
     "stream_kinds": STREAM_KINDS, "charge_kinds": CHARGES, "payers": PAYERS, "events": EVENTS, "methods": METHODS,
     "compound_bases": COMPOUND_BASES, "day_counts": DAY_COUNTS, "graces": GRACES,
     "settles": settles, "products": {product.code: product.name for product in products()},
-    "share": share, "event_fen": event_fen, "event_note": event_note,
+    "share": share, "event_fen": event_fen, "event_note": event_note, "count_names": COUNTS,
 }  # fmt: skip
 """What templates know: the names of codes, and how to read an event."""
