@@ -24,7 +24,7 @@ class UpgradeRefused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """What came of an upgrade: the books as restored, the backup between, and where the old data are kept if they lay here."""
+    """What came of an upgrade: the books as restored, the backup between, and the old data if they lay here."""
 
     restored: Restored
     backup: Path
