@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from sqlalchemy.exc import ArgumentError, OperationalError
 
 from app import (
+    cli_backup,
     cli_balance,
     cli_bank,
     cli_book,
@@ -37,6 +38,7 @@ from app import (
     wiring,
 )
 from app import migrate as migrations
+from app.backup import NothingToBackUp
 from app.balances import BalanceRefused
 from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import LAST
@@ -48,11 +50,14 @@ from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outco
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
+from app.manifest import ManifestUnreadable
+from app.restore import BackupRefused, PlaceNotEmpty
 from app.scheduler import NoDatabase
 from app.screen import busy, err, out, print_checks, print_errors, print_night, print_status, say
 from app.settings import BadAddress
 from app.status import as_json
 from app.status import status as status_of
+from app.upgrade import UpgradeRefused
 from app.wiring import System
 from ledger.business_day import peek
 from ledger.db import unit_of_work
@@ -79,6 +84,9 @@ app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
 app.command()(cli_close.close)
+app.command()(cli_backup.backup)
+app.command()(cli_backup.restore)
+app.command()(cli_backup.upgrade)
 app.command("report")(cli_report.report)
 app.command()(cli_scheduler.scheduler)
 app.command()(cli_scheduler.jobs)
@@ -95,6 +103,7 @@ class PortTaken(Exception):
 
 REFUSED = (
     *REFUSALS,
+    BackupRefused,
     BalanceRefused,
     BadAddress,
     CloseError,
@@ -103,10 +112,14 @@ REFUSED = (
     ImportRefused,
     LayoutRefused,
     NoDatabase,
+    ManifestUnreadable,
+    NothingToBackUp,
     PaperError,
+    PlaceNotEmpty,
     PortTaken,
     opening.PlanRefused,
     SheetRefused,
+    UpgradeRefused,
 )
 
 

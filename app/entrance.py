@@ -27,11 +27,21 @@ def opened() -> Iterator[System]:
     Raises:
         Stopped: the operator pressed Ctrl-C; everything is closed by then.
     """
+    with stoppable(), ExitStack() as stack:
+        with busy("opening the books (启动)"):
+            system = stack.enter_context(wiring.system(Settings()))
+        yield system
+
+
+@contextmanager
+def stoppable() -> Iterator[None]:
+    """Do what may be stopped by the operator.
+
+    Raises:
+        Stopped: the operator pressed Ctrl-C; everything is closed by then.
+    """
     try:
-        with ExitStack() as stack:
-            with busy("opening the books (启动)"):
-                system = stack.enter_context(wiring.system(Settings()))
-            yield system
+        yield
     except KeyboardInterrupt:
         raise Stopped from None
 

@@ -1,17 +1,17 @@
 """The jobs (定时任务清单): what the scheduler does and when, in one list; each may run again at any time and does what is due."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from pathlib import Path
 
 from sqlalchemy import text
 
 from app import outbox, wiring
+from app.backup import backup
 from app.reminders import remind
-from app.settings import SHANGHAI, Settings
+from app.settings import SHANGHAI
 from app.wiring import System
+from ledger.business_day import peek
 from ledger.calendar import is_working_day
 from ledger.db import unit_of_work
 from ledger.sealing.seal import seal
@@ -19,23 +19,18 @@ from scheduling.close import last_closed
 from scheduling.due import close_due, last_over
 from scheduling.job import Job
 
-Backup = Callable[[Settings, Path], Path]
-"""Writes a backup into a folder and returns it."""
 
-
-def jobs(system: System, backup: Backup | None = None) -> tuple[Job, ...]:
+def jobs(system: System) -> tuple[Job, ...]:
     """Return the jobs of a scheduler that works with a system, in the order in which they run when several are due."""
     work = _Work(system)
-    listed = (
+    return (
         Job(name="close", title="日终", when="5 * * * *", work=work.close),
         Job(name="seal", title="封签", when="15 * * * *", work=work.seal),
         Job(name="statements", title="对账单", when="20 * * * *", work=work.statements),
         Job(name="retry", title="单据重发", when="*/15 * * * *", work=work.retry),
         Job(name="reminders", title="对账提醒", when="30 8 * * *", work=work.reminders),
+        Job(name="backup", title="备份", when="30 2 * * *", work=work.backup),
     )
-    if backup is None:
-        return listed
-    return (*listed, Job(name="backup", title="备份", when="30 2 * * *", work=partial(_back_up, system.settings, backup)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +69,10 @@ class _Work:
             closed = last_closed(session)
             return remind(session, closed) if closed is not None else {}
 
-
-def _back_up(settings: Settings, backup: Backup, _: datetime) -> Mapping[str, int]:
-    backup(settings, settings.backups_path)
-    return {"written": 1}
+    def backup(self, _: datetime) -> Mapping[str, int]:
+        """Back the books up once there are any; nobody waits for it."""
+        with unit_of_work(self.system.engine) as session:
+            if peek(session) is None:
+                return {}
+        backup(self.system.settings, self.system.settings.backups_path)
+        return {"written": 1}

@@ -6,7 +6,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
+from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 
 import app.bankfiles.tables
@@ -83,6 +83,24 @@ def revision(connection: Connection) -> str | None:
     return MigrationContext.configure(
         connection, opts={"version_table": "migration", "version_table_schema": "app"}
     ).get_current_revision()
+
+
+def on_schema(url: str) -> str | None:
+    """Return the revision of a database by its address, or None if none was ever migrated to."""
+    engine = create_engine(url)
+    try:
+        with engine.connect() as connection:
+            if connection.scalar(text("SELECT to_regclass('app.migration')")) is None:
+                return None
+            connection.execute(text(f"SET ROLE {OWNER_ROLE}"))
+            return revision(connection)
+    finally:
+        engine.dispose()
+
+
+def knows(known: str) -> bool:
+    """Tell whether a revision is one of this program's."""
+    return known in {script.revision for script in ScriptDirectory.from_config(_config(None)).walk_revisions()}
 
 
 def newest() -> str:

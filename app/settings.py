@@ -1,5 +1,7 @@
 """Settings (设置) from the environment: the only module that reads it."""
 
+import os
+from collections.abc import Mapping
 from datetime import timedelta, timezone
 from pathlib import Path
 
@@ -55,11 +57,28 @@ class Settings(BaseSettings):
         Raises:
             BadAddress: it is no PostgreSQL's.
         """
-        if self.database_url is None:
-            return None
-        for prefix in ("postgresql://", "postgres://"):
-            if self.database_url.startswith(prefix):
-                return "postgresql+psycopg://" + self.database_url.removeprefix(prefix)
-        if not self.database_url.startswith("postgresql+psycopg://"):
-            raise BadAddress
-        return self.database_url
+        return None if self.database_url is None else address(self.database_url)
+
+
+def address(given: str) -> str:
+    """Return the address of a PostgreSQL as SQLAlchemy with psycopg names it.
+
+    Raises:
+        BadAddress: it is no PostgreSQL's.
+    """
+    for prefix in ("postgresql://", "postgres://"):
+        if given.startswith(prefix):
+            return "postgresql+psycopg://" + given.removeprefix(prefix)
+    if not given.startswith("postgresql+psycopg://"):
+        raise BadAddress
+    return given
+
+
+def program_folders() -> list[Path]:
+    """Return the folders in which the operator's programs lie (PATH)."""
+    return [Path(folder) for folder in os.get_exec_path()]
+
+
+def environment(secret: Mapping[str, str]) -> dict[str, str]:
+    """Return what a program of PostgreSQL finds around it: all that we do, such as PGSSLMODE, and a secret that no list shows."""
+    return {**os.environ, **secret}

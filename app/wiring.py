@@ -81,12 +81,18 @@ class System:
 @contextmanager
 def system(settings: Settings) -> Iterator[System]:
     """Open the system: start the embedded PostgreSQL unless an address is set, migrate, and connect as the application."""
-    if settings.sqlalchemy_url is not None:
-        with _connected(settings.sqlalchemy_url, settings) as opened:
-            yield opened
-        return
-    with embedded(settings.data) as url, _connected(url, settings) as opened:
+    with database(settings) as url, _connected(url, settings) as opened:
         yield opened
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[str]:
+    """Yield the address of the database as it is: the one that is set, or the embedded PostgreSQL's, started if need be."""
+    if settings.sqlalchemy_url is not None:
+        yield settings.sqlalchemy_url
+        return
+    with embedded(settings.data) as url:
+        yield url
 
 
 @contextmanager

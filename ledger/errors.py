@@ -222,5 +222,50 @@ class ServerFailed(LedgerError):
         super().__init__(f"the embedded PostgreSQL did not start: {detail}")
 
 
+class ServerInUse(LedgerError):
+    """The embedded PostgreSQL has other users where there must be none."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(f"another fupin works with the data in {folder} (正在使用); stop it first")
+
+
+class DataOfAnotherMajor(LedgerError):
+    """Data that another major version of PostgreSQL made."""
+
+    def __init__(self, data: str, made_by: int, brought: int) -> None:
+        self.made_by, self.brought = made_by, brought
+        advice = "run 'fupin upgrade' (升级)" if made_by < brought else "use the newer fupin that made them (须用更新的程序)"
+        super().__init__(
+            f"the data in {data} were made by PostgreSQL {made_by}, and this program brings PostgreSQL {brought}; {advice}"
+        )
+
+
+class UpgradeUnfinished(LedgerError):
+    """Data that were set aside by an upgrade which did not end."""
+
+    def __init__(self, aside: str) -> None:
+        super().__init__(
+            f"an upgrade was interrupted (升级中断): the data lie in {aside}; run 'fupin upgrade', or remove them to begin anew"
+        )
+
+
+class NoFittingProgram(LedgerError):
+    """None of PostgreSQL's programs at hand is new enough."""
+
+    def __init__(self, program: str, least: int, newest: int | None) -> None:
+        found = "none is there" if newest is None else f"the newest at hand is of PostgreSQL {newest}"
+        super().__init__(
+            f"{program} of PostgreSQL {least} or newer is needed, and {found} (程序版本过低); put its folder on PATH"
+        )
+
+
+class ProgramFailed(LedgerError):
+    """One of PostgreSQL's programs ended with an error."""
+
+    def __init__(self, program: str, detail: str) -> None:
+        self.detail = detail
+        super().__init__(f"{program} failed (执行失败): {detail}")
+
+
 def _yuan(fen: int) -> str:
     return f"{Decimal(fen).scaleb(-2):,.2f}"

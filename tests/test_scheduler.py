@@ -22,6 +22,7 @@ from typer.testing import CliRunner
 
 from app import cli, wiring
 from app.jobs import jobs
+from app.restore import require_sound
 from app.scheduler import NoDatabase, Scheduler, is_due, next_time, quieten
 from app.settings import SHANGHAI, Settings
 from app.wiring import System
@@ -270,6 +271,13 @@ def test_a_leader_that_is_cut_off_gives_up_and_another_takes_over_in_five_second
     assert len(fleet.said(" leads (")) == 2
 
 
+def look_on(candidate: Candidate, seconds: float = 5) -> None:
+    """Look for a while: of a leader's sessions one is cut before the other."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        candidate.look()
+
+
 def test_who_has_not_beaten_for_three_seconds_gets_no_session(own_engine: Engine) -> None:
     candidate = Candidate(own_engine.url, "alone:1")
     try:
@@ -283,10 +291,8 @@ def test_who_has_not_beaten_for_three_seconds_gets_no_session(own_engine: Engine
                     engine.connect()
                 with pytest.raises(OperationalError):
                     waiting.execute(text("SELECT pg_sleep(20)"))
-            deadline = time.monotonic() + 5  # one of the two sessions is cut first
             with pytest.raises(OperationalError):
-                while time.monotonic() < deadline:
-                    candidate.look()
+                look_on(candidate)
         with pytest.raises(LeadLost):
             engine.connect()
     finally:
@@ -368,16 +374,16 @@ def test_before_the_books_begin_there_is_nothing_to_do(own_engine: Engine, tmp_p
         assert not any(done.counts.values())
 
 
-def test_a_backup_is_a_job_only_if_there_is_one(own_engine: Engine, tmp_path: Path) -> None:
-    system = system_of(own_engine, tmp_path / "data")
-
-    def backup(settings: Settings, folder: Path) -> Path:
-        assert settings is system.settings
-        return folder
-
-    assert "backup" not in [job.name for job in jobs(system)]
-    *_, job = jobs(system, backup)
-    assert (job.name, run_job(own_engine, job, "a:1", lambda: MORNING).counts) == ("backup", {"written": 1})
+def test_books_are_backed_up_once_they_are_begun(own_engine: Engine, tmp_path: Path) -> None:
+    address = own_engine.url.render_as_string(hide_password=False)
+    system = system_of(own_engine, tmp_path / "data", DATABASE_URL=address)
+    *_, job = jobs(system)
+    assert (job.name, run_job(own_engine, job, "a:1", lambda: MORNING).counts) == ("backup", {})
+    with unit_of_work(own_engine) as session:
+        wiring.begin(session, date(2017, 1, 1))
+    assert run_job(own_engine, job, "a:1", lambda: MORNING).counts == {"written": 1}
+    (made,) = system.settings.backups_path.iterdir()
+    assert require_sound(made).business_date == date(2017, 1, 1)
 
 
 def test_ten_missed_hours_are_one_run(fleet: Fleet, own_engine: Engine) -> None:

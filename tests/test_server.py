@@ -27,7 +27,7 @@ def connect(url: str) -> psycopg.Connection:
 
 
 def pid_file(folder: Path) -> Path:
-    return server._layout(folder).data / "postmaster.pid"
+    return server.layout_of(folder).data / "postmaster.pid"
 
 
 def postmaster(folder: Path) -> int:
