@@ -115,11 +115,15 @@ def available_fen(session: Session, one: Pool) -> int:
     return available(session, one.book.id, one.bank)
 
 
-_KNOWN = """
+_STILL = """
 SELECT s.book_id, s.loan_id, s.principal_fen FROM loans.standing s
   JOIN unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, seq) USING (book_id)
  WHERE s.known_to_seq IS NULL AND s.known_from_seq + 0 <= k.seq AND s.principal_fen > 0 AND s.product = ANY(:products)
- UNION ALL
+"""
+"""Principal that the books knew at their sequences and know now. Nearly all was known by then: adding nothing keeps the planner
+from looking for it along the sequence, past all closed loans."""
+
+_THEN = """
 SELECT s.book_id, s.loan_id, s.principal_fen
   FROM unnest(CAST(:books AS bigint[]), CAST(:seqs AS bigint[])) AS k (book_id, seq)
  CROSS JOIN LATERAL (
@@ -127,8 +131,7 @@ SELECT s.book_id, s.loan_id, s.principal_fen
  ) AS s
  WHERE s.known_from_seq <= k.seq AND s.principal_fen > 0 AND s.product = ANY(:products)
 """
-"""Principal as the books knew it at their sequences: what is known now, and what ceased to be since. Nearly all was known by
-then: adding nothing keeps the planner from looking for it along the sequence, past all closed loans."""
+"""Principal that ceased to be known since."""
 
 _COVERED = f"""
 WITH paid AS (
@@ -140,9 +143,11 @@ WITH paid AS (
 ), uncovered AS (
     SELECT book_id, loan_id FROM paid UNION SELECT book_id, id FROM loans.loan WHERE NOT covered
 ), counted AS (
-    SELECT book_id, principal_fen, count(*) AS loans FROM ({_KNOWN}) AS known GROUP BY book_id, principal_fen
+    SELECT book_id, principal_fen, count(*) AS loans FROM ({_STILL}) AS known GROUP BY book_id, principal_fen
      UNION ALL
-    SELECT book_id, principal_fen, -count(*) FROM ({_KNOWN}) AS known JOIN uncovered USING (book_id, loan_id)
+    SELECT book_id, principal_fen, count(*) FROM ({_THEN}) AS known GROUP BY book_id, principal_fen
+     UNION ALL
+    SELECT book_id, principal_fen, -count(*) FROM ({_STILL} UNION ALL {_THEN}) AS known JOIN uncovered USING (book_id, loan_id)
      GROUP BY book_id, principal_fen
 )
 SELECT c.book_id, sum(c.principal_fen * c.loans)::bigint AS principal,

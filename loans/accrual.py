@@ -114,7 +114,7 @@ SELECT p.book_id, p.account, p.product, p.county, p.kind, p.payer,
 _UNPAID_OFF_BALANCE = """
 SELECT c.book_id, c.product, c.county, c.kind, sum(c.whole_fen - c.gov_fen - c.paid_fen)::bigint AS fen
   FROM loans.standing s JOIN loans.charge c ON c.book_id = s.book_id AND c.loan_id = s.loan_id {seen}
- WHERE {s} AND s.state = 'non_accrual' AND {c} AND c.whole_fen - c.gov_fen > c.paid_fen
+ WHERE {s} AND s.state = 'non_accrual' AND {c} AND c.whole_fen - c.gov_fen - c.paid_fen > 0
  GROUP BY c.book_id, c.product, c.county, c.kind
 """
 

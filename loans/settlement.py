@@ -82,7 +82,7 @@ SELECT s.*, {_TICKS}
       FROM loans.stream s JOIN {_SEQS} USING (book_id)
       LEFT JOIN loans.charged_until x {_CHARGED_UNTIL} AND x.until_date > :since
      WHERE s.known_to_seq IS NULL AND NOT s.own_dates AND coalesce(s.end_date, 'infinity') > :since AND s.start_date < :until
-       AND s.base_fen > 0 AND s.rate_ppb > 0 AND {sound("s")}
+       AND s.base_fen > 0 AND s.rate_ppb > 0 AND {sound("s")} AND {{which}}
   ) AS s
  WHERE last_end > first_day
 """
@@ -96,9 +96,9 @@ _GROUPED = "GROUP BY book_id, loan_id, kind, until_date, day_count, product, cou
 _EVERYBODY = _insert(f"""
     SELECT book_id, loan_id, kind, first_day, until_date, {_WHOLE} AS whole_units, {_GOV} AS gov_units, day_count, product,
            county, state, seq
-      FROM ({_DATED}) AS dated WHERE alone
+      FROM ({_DATED.format(which="(s.end_date IS NULL OR s.end_date >= :until)")}) AS dated WHERE alone
      UNION ALL
-    {_SUMMED} FROM ({_DATED}) AS dated WHERE NOT alone {_GROUPED}
+    {_SUMMED} FROM ({_DATED.format(which="(s.start_date > :since OR s.end_date < :until)")}) AS dated WHERE NOT alone {_GROUPED}
 """)
 """Everybody's charges: a stream that runs through all uncharged days is one of its own, others are added up by loan."""
 
