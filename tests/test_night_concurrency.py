@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from test_loan_life import bullet_loan, failing
 from test_vouchers import at_once, interest, through
 
+import loans.ties
 from app import wiring
 from app.imports.batch import Desk, import_file
 from app.imports.kinds import IMPORTERS
@@ -239,3 +240,32 @@ def test_a_step_that_waits_too_long_for_a_lock_fails_in_passing_and_nothing_of_i
     with unit_of_work(own_engine) as session:
         assert not session.scalar(text("SELECT count(*) FROM loans.quarantine"))
         assert not failing(session)
+
+
+def test_nobody_writes_between_the_two_sides_that_the_night_ties(
+    own_engine: Engine, lent: dict[str, Contract], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Loans are read first and their accounts after them: a payment between the two would be a difference that is none."""
+    list(close_through(own_engine, wiring.night_steps(), START))
+    waited: list[bool] = []
+
+    def pay() -> None:
+        with unit_of_work(own_engine) as session:
+            repay(session, [(lent["C1"], Repaid(reference="between", value_date=START + DAY, fen=100_000))], "t")
+
+    def after_a_payment(*args: object, **values: object) -> object:
+        if not waited:
+            payer.start()
+            payer.join(0.5)
+            waited.append(payer.is_alive())
+        return real(*args, **values)  # type: ignore[arg-type]
+
+    payer, real = threading.Thread(target=pay), loans.ties.turnovers
+    monkeypatch.setattr(loans.ties, "turnovers", after_a_payment)
+    tie = next(step for step in wiring.night_steps() if step.name == "tie")
+    with unit_of_work(own_engine) as session:
+        assert tie.work(session, START)["differences"] == 0
+    payer.join(60)
+    assert waited == [True]
+    with unit_of_work(own_engine) as session:
+        assert session.scalar(text("SELECT count(*) FROM loans.event WHERE reference = 'between'")) == 1
