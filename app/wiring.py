@@ -35,7 +35,7 @@ from app.settings import Settings
 from guarantees.capacity import PoolCapacity, PoolSpending
 from ledger import snapshots
 from ledger.banking.month_check import ReconciliationCheck
-from ledger.books import Book
+from ledger.books import Book, BookKind, books, hold_books
 from ledger.calendar import DAY
 from ledger.closing import NightsClosed, PeriodCheck
 from ledger.db import APP_ROLE, engine_as
@@ -227,6 +227,7 @@ def _tie(session: Session, _: date) -> Mapping[str, int]:
     Raises:
         RuntimeError: a control account differs from its loans.
     """
+    hold_books(session, [book.id for book in books(session, BookKind.LOANS)])  # loans and accounts are read one after the other
     checks = list(loans.ties.principal_checks(session))
     broken = [check for check in checks if not check.ok]
     if broken:
