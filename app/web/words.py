@@ -300,6 +300,8 @@ COUNTS: Mapping[str, str] = {
     "fen": "金额", "tonight_fen": "当日利息", "later_fen": "补记以前各日", "charged_fen": "已结息", "quarantined": "隔离（笔）",
     "frozen_fen": "冻结利息", "set_aside": "新隔离（笔）", "reallocated": "调整对应", "shared_fen": "追偿分成",
     "liability_fen": "责任变动", "ties": "核对", "differences": "不符", "taken": "快照",
+    "journal": "凭证", "vouchers": "凭证流程", "loans": "贷款", "applications": "申请", "relending": "再贷款", "subsidy": "贴息",
+    "claims": "代偿",
 }  # fmt: skip
 """What the counts of the night's steps are called."""
 
