@@ -3,17 +3,21 @@
 from datetime import date
 
 import pytest
+from conftest import fresh_database
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app import wiring
+from app.migrate import migrate
+from benchmarks import portfolio
 from ledger.books import BookKind, book_named, books, open_book
 from ledger.business_day import business_date, peek
 from ledger.calendar import DAY
-from ledger.db import unit_of_work
+from ledger.db import APP_ROLE, engine_as, unit_of_work
 from ledger.errors import UnknownBook
 from ledger.journal import BookCode
+from ledger.queries import entries
 from scheduling import failure
 from scheduling.close import LOCK, Step, close, close_through, left_unfinished, next_to_close
 from scheduling.errors import CloseRunning, DaySkipped, NothingToResume, StepFailed, StepsChanged
@@ -237,3 +241,25 @@ def test_books_and_the_business_date_are_asked_for_once_and_anew_when_changed(be
         assert (kept.id, books(session)) == (lost.id, [kept])
     with unit_of_work(begun) as session:
         assert books(session) == [kept]
+
+
+def test_after_missed_nights_the_books_are_those_of_never_having_missed_one(server_url: str, own_engine: Engine) -> None:
+    """Entry by entry, over a settlement, a day on which a fifth of the loans is due and nobody pays, and a year's end."""
+    other = fresh_database(server_url, "nightly")
+    migrate(other)
+    nightly = engine_as(other, APP_ROLE)
+    steps, last = wiring.night_steps(), date(2019, 1, 2)
+    for engine, address in ((own_engine, own_engine.url.render_as_string(hide_password=False)), (nightly, other)):
+        portfolio.lend(engine, address, portfolio.Country(1, 2), 200)
+    day = portfolio.FIRST
+    while day <= last:
+        close(nightly, steps, day)
+        day += DAY
+    assert sum(1 for _ in close_through(own_engine, steps, last)) == (last - portfolio.FIRST).days + 1
+    written = []
+    for engine in (own_engine, nightly):
+        with unit_of_work(engine) as session:
+            written.append([[stored.entry for stored in entries(session, book.id)] for book in books(session)])
+    nightly.dispose()
+    assert written[0] == written[1]
+    assert sum(map(len, written[0])) > 40
