@@ -53,6 +53,7 @@ from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
 from app.manifest import ManifestUnreadable
+from app.partitioning import BooksInUse
 from app.restore import BackupRefused, PlaceNotEmpty
 from app.scheduler import NoDatabase
 from app.screen import busy, err, out, print_checks, print_errors, print_night, print_status, say
@@ -107,6 +108,7 @@ class PortTaken(Exception):
 REFUSED = (
     *REFUSALS,
     BackupRefused,
+    BooksInUse,
     BalanceRefused,
     BadAddress,
     CloseError,
