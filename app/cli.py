@@ -28,6 +28,7 @@ from app import (
     cli_quarantine,
     cli_relending,
     cli_report,
+    cli_scale,
     cli_scheduler,
     cli_seal,
     cli_subsidy,
@@ -44,6 +45,7 @@ from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
+from app.distribution import SpansBooks
 from app.entrance import Day, Stopped, day_of, opened
 from app.heads import HeadsRefused
 from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
@@ -51,6 +53,7 @@ from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
 from app.manifest import ManifestUnreadable
+from app.partitioning import BooksInUse
 from app.restore import BackupRefused, PlaceNotEmpty
 from app.scheduler import NoDatabase
 from app.screen import busy, err, out, print_checks, print_errors, print_night, print_status, say
@@ -77,6 +80,7 @@ app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
+app.add_typer(cli_scale.app, name="scale")
 app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
@@ -104,6 +108,7 @@ class PortTaken(Exception):
 REFUSED = (
     *REFUSALS,
     BackupRefused,
+    BooksInUse,
     BalanceRefused,
     BadAddress,
     CloseError,
@@ -119,6 +124,7 @@ REFUSED = (
     PortTaken,
     opening.PlanRefused,
     SheetRefused,
+    SpansBooks,
     UpgradeRefused,
 )
 

@@ -34,6 +34,7 @@ class Settings(BaseSettings):
     closing_hour: int = Field(default=24, ge=12, le=36, alias="FUPIN_CLOSING_HOUR")
     outbox: Path | None = Field(default=None, alias="FUPIN_OUTBOX")
     backups: Path | None = Field(default=None, alias="FUPIN_BACKUPS")
+    partition_above: int | None = Field(default=None, ge=0, alias="FUPIN_PARTITION_ABOVE")
 
     @property
     def key_path(self) -> Path:

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 
 from app import wiring
 from app.migrate import migrate
+from app.partitioning import partition
 from ledger import server
 from ledger.books import Book, BookKind, open_book
-from ledger.db import APP_ROLE, engine_as
+from ledger.db import APP_ROLE, OWNER_ROLE, engine_as, unit_of_work
 from ledger.journal import BookCode
 from ledger.server import embedded
 from registry import reference
@@ -55,11 +56,21 @@ def fresh_database(server_url: str, name: str) -> str:
     return admin.url.set(database=name).render_as_string(hide_password=False)
 
 
+def prepare(address: str) -> None:
+    """Migrate a database, and with FUPIN_TEST_PARTITIONED give its first books parts of their own in the large tables."""
+    migrate(address)
+    if os.environ.get("FUPIN_TEST_PARTITIONED"):
+        owner = engine_as(address, OWNER_ROLE)
+        with unit_of_work(owner) as session:
+            partition(session, [1, 2, 4])
+        owner.dispose()
+
+
 @pytest.fixture(scope="session")
 def url(server_url: str) -> str:
     """A migrated database."""
     address = fresh_database(server_url, "tests")
-    migrate(address)
+    prepare(address)
     return address
 
 
@@ -85,7 +96,7 @@ def session(engine: Engine) -> Iterator[Session]:
 def own_engine(server_url: str, request: pytest.FixtureRequest) -> Iterator[Engine]:
     """The application's engine on a database of the test's own, for tests that really commit."""
     address = fresh_database(server_url, "own")
-    migrate(address)
+    prepare(address)
     made = engine_as(address, APP_ROLE)
     yield made
     made.dispose()

@@ -110,29 +110,6 @@ def test_loans_booked_before_terms_were_data_keep_their_terms(server_url: str) -
     engine.dispose()
 
 
-def test_every_large_table_leads_its_key_with_the_book(url: str) -> None:
-    engine = engine_as(url, APP_ROLE)
-    with engine.connect() as connection:
-        keys = connection.execute(
-            text(
-                "SELECT n.nspname || '.' || c.relname, (SELECT attname FROM pg_attribute WHERE attrelid = c.oid "
-                "AND attnum = i.indkey[0]) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid "
-                "JOIN pg_namespace n ON n.oid = c.relnamespace WHERE i.indisunique AND n.nspname = ANY(:schemas)"
-            ),
-            {"schemas": list(SCHEMAS)},
-        ).all()
-    engine.dispose()
-    reference = {
-        "ledger.book", "ledger.audit", "ledger.business_day", "loans.horizon", "scheduling.run", "scheduling.step", "scheduling.job_run",
-        "scheduling.failure",
-        "app.import_batch", "app.migration", "app.bank_layout", "registry.bank", "registry.region", "registry.standard",
-        "loans.policy", "ledger.loaded_chart", "app.outgoing_paper",
-        "loans.listed",
-    }  # fmt: skip
-    by_region = {"registry.household": "county", "registry.borrower": "county", "loans.subsidy_scheme": "county"}
-    assert not [(table, key) for table, key in keys if table not in reference and key != by_region.get(table, "book_id")]
-
-
 @pytest.mark.parametrize("entries", [0, 300])
 @pytest.mark.parametrize(
     "lookup",

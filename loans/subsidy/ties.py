@@ -16,12 +16,22 @@ from loans.subsidy.queries import batches, prepaid, settled
 
 _CHARGED = "SELECT book_id, sum(gov_fen)::bigint AS fen FROM loans.charge WHERE known_to_seq IS NULL GROUP BY book_id"
 
+_NAMELESS = (
+    "SELECT (SELECT count(*) FROM loans.subsidy_line l WHERE NOT EXISTS "
+    "(SELECT FROM loans.loan n WHERE n.book_id = l.loan_book_id AND n.id = l.loan_id)) "
+    "+ (SELECT count(*) FROM loans.subsidy_batch b WHERE NOT EXISTS (SELECT FROM ledger.book k WHERE k.id = b.loan_book_id)) "
+    "+ (SELECT count(*) FROM loans.subsidy_bank_line b WHERE NOT EXISTS (SELECT FROM ledger.book k WHERE k.id = b.loan_book_id))"
+)
+"""Keys say so, too, on one machine; spread over several, no key holds rows of two books together."""
+
 Side = tuple[int, str]
 """(book id, account)."""
 
 
 def checks(session: Session) -> Iterator[Check]:
     """Yield the checks of both sides, by book and account, and of one side against the other."""
+    nameless = str(session.scalar(text(_NAMELESS)))
+    yield Check(check="loans: subsidy lines that name no loan", expected="0", actual=nameless)
     everything = batches(session)
     charged = {row.book_id: row.fen for row in session.execute(text(_CHARGED))}
     mine, funds = books(session, BookKind.LOANS), books(session, BookKind.SUBSIDY)
