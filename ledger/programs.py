@@ -44,8 +44,8 @@ def major_of(program: Path) -> int | None:
 
 
 def having(program: str, folders: Iterable[Path]) -> list[Programs]:
-    """Return the folders, in order, that have a program which tells its version."""
-    found = ((folder, major_of(folder / program)) for folder in folders if (folder / program).is_file())
+    """Return the folders, in order, that have a program which tells its version; one that we may not look into has none."""
+    found = ((folder, major_of(folder / program)) for folder in folders)
     return [Programs(folder=folder, major=major) for folder, major in found if major is not None]
 
 

@@ -260,6 +260,16 @@ def test_the_lowest_program_that_is_not_older_than_the_server_is_used(tmp_path: 
         programs.fitting("pg_restore", 15, places)
 
 
+def test_a_folder_of_the_path_that_we_may_not_look_into_has_no_programs(tmp_path: Path) -> None:
+    places = [program(tmp_path / name, "pg_dump", 15) for name in ("closed", "open")]
+    (tmp_path / "closed" / "pg_dump").chmod(0)  # not even root runs what nobody may
+    places[0].chmod(0)
+    try:
+        assert [one.folder for one in programs.having("pg_dump", places)] == [tmp_path / "open"]
+    finally:
+        places[0].chmod(0o700)
+
+
 def test_no_process_list_shows_a_password() -> None:
     place, secret = programs.address("postgresql+psycopg://clerk:s%40crt@db.example:5433/books?sslmode=require")
     assert place == "postgresql://clerk@db.example:5433/books?sslmode=require"
