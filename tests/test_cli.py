@@ -240,7 +240,7 @@ def test_a_failed_night_says_what_to_do_and_a_broken_loan_does_not_stop_one(shop
         assert re.search(r"closed \d{4}", shop.run("close", "--resume"))
         said = shop.run("close", "--profile")
         assert "1 loans were set aside (隔离)" in said
-        assert re.search(r"accrue +│ +[\d.]+ │ +[\d.]+ % │ +[\d.]+ │ +[\d,]+ │ +[1-9]", said)
+        assert re.search(r"accrue +│ +[\d,.]+ │ +[\d.]+ % │ +[\d,.]+ │ +[\d,]+ │ +[1-9]", said)
         assert name in shop.run("quarantine", "list")
         assert "unknown day count lunar" in shop.run("quarantine", "show", name)
         assert "1 loans are set aside" in shop.run("status")
