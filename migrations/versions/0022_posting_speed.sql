@@ -3,8 +3,7 @@
 -- ranges of the journal are read in the order that only their own key has.
 
 -- Entries, once per statement: their months are open; people's were approved, and those of a load with the load, or are red as it
--- is undone. Where they are a range without a hole and each has its first posting, the law of postings has seen them; else they
--- are looked at again at the end.
+-- is undone. Where each has its first posting, the law of postings has seen them; else they are looked at again at the end.
 CREATE OR REPLACE FUNCTION ledger.check_entries() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = pg_catalog AS $$
 DECLARE
@@ -24,12 +23,9 @@ BEGIN
                 WHERE l.book_id = a.book_id AND 'load/' || l.id = a.event
                   AND (s.kind = 'approved' AND s.actor = a.checker AND l.maker = a.maker
                        OR s.kind = 'undone' AND s.actor = a.maker AND a.reverses_seq IS NOT NULL))),
-           (SELECT bool_or(s.last - s.first + 1 <> s.held OR s.held <> (
-                SELECT count(*) FROM (
-                    SELECT FROM ledger.posting AS p
-                     WHERE p.book_id = s.book_id AND p.seq BETWEEN s.first AND s.last AND p.line = 1
-                     ORDER BY p.book_id, p.seq, p.line) AS begun))
-              FROM (SELECT book_id, min(seq) AS first, max(seq) AS last, count(*) AS held FROM arrived GROUP BY book_id) AS s)
+           bool_or((SELECT p.seq FROM ledger.posting AS p
+                     WHERE p.book_id = a.book_id AND p.seq BETWEEN a.seq AND a.seq AND p.line = 1
+                     ORDER BY p.seq LIMIT 1) IS NULL)
       INTO closed, unapproved, bare FROM arrived AS a;
     IF closed IS NOT NULL THEN
         RAISE EXCEPTION '%', closed USING ERRCODE = 'FP003';
@@ -132,6 +128,25 @@ BEGIN
                 -moved.by_fen USING ERRCODE = 'FP008';
         END IF;
     END LOOP;
+    RETURN NULL;
+END $$;
+
+-- Who comes without any posting has none.
+CREATE OR REPLACE FUNCTION ledger.check_unfinished_entry() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = pg_catalog AS $$
+DECLARE
+    one record;
+BEGIN
+    SELECT e.reference, e.lines, count(p.line) AS arrived, sum(CASE p.side WHEN 'D' THEN p.fen ELSE -p.fen END) AS residue,
+           count(*) FILTER (WHERE p.value_date <> e.value_date) AS strangers
+      INTO one
+      FROM ledger.journal_entry AS e LEFT JOIN ledger.posting AS p USING (book_id, seq)
+     WHERE e.book_id = NEW.book_id AND e.seq = NEW.seq GROUP BY e.reference, e.lines;
+    IF one.arrived <> one.lines OR one.residue IS DISTINCT FROM 0 OR one.strangers > 0 THEN
+        RAISE EXCEPTION 'entry %: % postings of %, debits less credits leave % fen, % with another value date',
+            one.reference, one.arrived, one.lines, coalesce(one.residue, 0), one.strangers USING ERRCODE = 'FP002';
+    END IF;
+    DELETE FROM ledger.unfinished_entry AS u WHERE u.book_id = NEW.book_id AND u.seq = NEW.seq;
     RETURN NULL;
 END $$;
 
