@@ -271,7 +271,12 @@ BEGIN
            AS q (entry, line, account, side, fen, county, bank, product, payer, kind, loan_id, project)
      WHERE v_old[q.entry] IS NULL;
 
-    RETURN QUERY SELECT r.seq, r.number, r.old IS NULL FROM unnest(v_seq, v_number, v_old) AS r (seq, number, old);
+    FOR i IN 1 .. cardinality(p_book) LOOP
+        entry_seq := v_seq[i];
+        entry_number := v_number[i];
+        fresh := v_old[i] IS NULL;
+        RETURN NEXT;
+    END LOOP;
 END $$;
 
 -- Posts many that look new: a key tells when one is not, which takes back all of it, and then each reference is looked up.
