@@ -1,6 +1,7 @@
 """The journal's laws, said twice: what Python refuses to make and what PostgreSQL refuses to hold."""
 
 import threading
+from dataclasses import replace
 from datetime import date
 from textwrap import dedent
 
@@ -9,7 +10,7 @@ from conftest import open_city
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from ledger import chart, ties
@@ -33,7 +34,7 @@ from ledger.errors import (
 )
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, Side, credit, debit, journal_text
 from ledger.money import decimal_yuan, parse_yuan, round_half_up, split_by_shares, split_in_two, yuan
-from ledger.posting import post, post_many
+from ledger.posting import Posted, post, post_many
 from ledger.queries import balance, entry_referenced, trial_balance, turnovers
 from ledger.reversal import reverse
 
@@ -156,6 +157,18 @@ def test_a_batch_may_repeat_what_is_posted_beside_what_is_new(session: Session, 
     assert [p.number for p in posted] == [2, 1, 3]
 
 
+def test_many_at_once_may_repeat_what_is_posted_and_not_change_it(session: Session, city: dict[str, Book]) -> None:
+    first = post_many(session, [contributed(n, f"fund/{n}") for n in range(1, 31)])
+    posted = post_many(session, [contributed(n, f"fund/{n}") for n in range(21, 61)])
+    assert posted == [replace(p, fresh=False) for p in first[20:]] + [Posted(n, n, True) for n in range(31, 61)]
+    with pytest.raises(ReferenceReused, match="fund/25"), session.begin_nested():
+        post_many(session, [contributed(n + (n == 25), f"fund/{n}") for n in range(21, 100)])
+    twice = [replace(contributed(-1, f"red/{n}"), reverses=1) for n in range(2)]
+    with pytest.raises(IntegrityError, match="reverses_seq"), session.begin_nested():
+        post_many(session, [*twice, *(contributed(n, f"fund/{n}") for n in range(61, 91))])
+    assert post(session, contributed(1, "fund/x")) == Posted(61, 61, True)
+
+
 def test_unknown_books_and_accounts_are_refused_by_name(session: Session, city: dict[str, Book]) -> None:
     with pytest.raises(UnknownBook, match="RCF-000000"):
         post(session, contributed(1, book=BookCode("RCF-000000")))
@@ -268,6 +281,35 @@ def test_postgresql_refuses_an_entry_that_does_not_balance(session: Session, cit
 def test_postgresql_refuses_an_entry_without_all_its_postings(session: Session, city: dict[str, Book]) -> None:
     _raw_entry(session, city["RCF"].id, (5, 5), lines=3)
     with pytest.raises(DBAPIError, match="2 postings of 3"):
+        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+
+
+@pytest.mark.parametrize("spoilt", range(900, 904))
+@pytest.mark.parametrize(
+    ("wrong", "refusal"),
+    [
+        ("seq <> :spoilt", "0 postings of 2"),
+        ("seq <> :spoilt OR line = 1", "1 postings of 2"),
+        ("seq <> :spoilt OR line > 1", "1 postings of 2"),
+    ],
+)
+def test_postgresql_finds_the_one_entry_of_a_statement_that_is_not_whole(
+    session: Session, city: dict[str, Book], spoilt: int, wrong: str, refusal: str
+) -> None:
+    statement = (
+        "WITH entries AS (INSERT INTO ledger.journal_entry (book_id, seq, reference, kind, value_date, month, word, number, narration, "
+        "event, maker, checker, body_sha256, lines) SELECT :b, n, 'raw/' || n, 'x', '2017-03-15', '2017-03-01', '记', n, 'x', '', "
+        "'x', 'y', '', 2 FROM generate_series(900, 903) AS n) "
+        "INSERT INTO ledger.posting (book_id, seq, line, account, side, fen, value_date) "
+        "SELECT :b, seq, line, CASE line WHEN 1 THEN '1004' ELSE '4007.01' END, CASE line WHEN 1 THEN 'D' ELSE 'C' END, 7, '2017-03-15' "
+        "FROM generate_series(900, 903) AS seq CROSS JOIN generate_series(1, 2) AS line WHERE "
+    )
+    with session.begin_nested() as whole:
+        session.execute(text(statement + "true"), {"b": city["RCF"].id})
+        session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
+        whole.rollback()
+    session.execute(text(statement + wrong), {"b": city["RCF"].id, "spoilt": spoilt})
+    with pytest.raises(DBAPIError, match=f"raw/{spoilt}: {refusal},"):
         session.execute(text("SET CONSTRAINTS ALL IMMEDIATE"))
 
 

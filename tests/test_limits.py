@@ -76,6 +76,14 @@ def test_a_payment_dated_back_is_refused_for_a_later_day(session: Session, city:
     assert [held(session, city["RCF"].id, "1004", "HMRCB", at(day)) for day in (1, 9, 10, 19, 20)] == [100, 100, 80, 80, 0]
 
 
+def test_a_batch_of_many_days_moves_each_day_by_all_before_it(session: Session, city: dict[str, Book]) -> None:
+    post_many(session, [moved(100, f"in/{day}", at(day)) for day in (2, 4, 6, 8)])
+    post_many(session, [moved(fen, f"more/{day}", at(day)) for day, fen in ((1, 1), (4, 10), (5, -5), (8, 1000), (9, -2))])
+    known = [held(session, city["RCF"].id, "1004", "HMRCB", at(day)) for day in range(1, 10)]
+    assert known == [1, 101, 101, 211, 206, 306, 306, 1406, 1404]
+    assert not [check for check in ties.checks(session) if not check.ok]
+
+
 def test_each_bank_has_its_own_money(session: Session, city: dict[str, Book]) -> None:
     post(session, moved(100, "in"))
     for bank in ("OTHER", None):

@@ -115,8 +115,9 @@ def test_loans_booked_before_terms_were_data_keep_their_terms(server_url: str) -
     "lookup",
     [
         "SELECT 1 FROM ONLY ledger.journal_entry x WHERE book_id = $1 AND seq = $2",
-        "SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = $1 AND p.seq >= $2 ORDER BY p.seq, p.line LIMIT 1",
-        "SELECT o.lines FROM ledger.journal_entry AS o WHERE o.book_id = $1 AND o.seq >= $2 ORDER BY o.seq LIMIT 1",
+        "SELECT p.seq FROM ledger.posting AS p WHERE p.book_id = $1 AND p.seq BETWEEN $2 AND $2 AND p.line = 1 "
+        "ORDER BY p.seq LIMIT 1",
+        "SELECT o.seq FROM ledger.journal_entry AS o WHERE o.book_id = $1 AND o.seq BETWEEN $2 AND $2 ORDER BY o.book_id, o.seq",
     ],
 )
 def test_a_young_journal_is_looked_up_by_its_own_key(server_url: str, lookup: str, entries: int) -> None:
