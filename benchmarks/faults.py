@@ -224,7 +224,8 @@ def files_limited(blow: Blow) -> bool:
     try:
         return ended(blow, start(blow.at, "close", "--through", str(blow.through), *options), 0, 1) != 0
     finally:
-        _limit_files(first, resource.RLIM_INFINITY)
+        for process in (first, *_children(first)):
+            _limit_files(process, resource.RLIM_INFINITY)
 
 
 def _limit_files(pid: int, size: int) -> None:

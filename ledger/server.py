@@ -320,25 +320,42 @@ def _forget_zombie(layout: Layout) -> None:
     if child is not None:
         child.poll()
     try:
-        pid = pid_file.read_text().split()[0]
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+        pid = int(pid_file.read_text().split()[0])
+    except (FileNotFoundError, ValueError, IndexError):
         return
-    if state == "Z":
+    if _is_dead(pid):
         pid_file.unlink()
 
 
-def _stop(layout: Layout) -> None:
-    """Ask the server to end its sessions and stop, and wait until its pid file is gone (a zombie would still have a pid)."""
-    pid_file = layout.data / "postmaster.pid"
+def _is_dead(pid: int) -> bool:
+    """Tell whether a process is gone, or dead and not reaped (where the system tells: Linux)."""
     try:
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
-    except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
-        return
-    deadline = time.monotonic() + STOP_SECONDS
-    while pid_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except ProcessLookupError:
+        return True
+    except (FileNotFoundError, PermissionError):
+        return False
+
+
+def _stop(layout: Layout) -> None:
+    """Ask the server to end its sessions and stop, and wait until its pid file is gone (a zombie would still have a pid).
+
+    One that can't write all down, as on a full disk, is ended without: its log has what was committed, and is replayed at the start.
+    """
+    pid_file = layout.data / "postmaster.pid"
     child = _CHILDREN.pop(layout.data, None)
+    for how in (signal.SIGINT, signal.SIGQUIT):
+        try:
+            pid = int(pid_file.read_text().split()[0])
+            os.kill(pid, how)
+        except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+            break
+        deadline = time.monotonic() + STOP_SECONDS
+        while pid_file.exists() and not _is_dead(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if child is not None:
+            child.poll()  # one that was killed left its pid file, and is reaped here
     if child is not None:
         child.wait(timeout=STOP_SECONDS)
     with suppress(OSError):
