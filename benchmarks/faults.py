@@ -280,10 +280,10 @@ _FAKE_CLOCK = (
     "CREATE FUNCTION pg_catalog.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE SECURITY DEFINER "
     "AS 'SELECT pg_catalog.machine_clock() + ahead FROM chaos.clock'",
     """DO $$ DECLARE d record; BEGIN
-        FOR d IN SELECT adrelid::regclass AS rel, attname FROM pg_attrdef
+        FOR d IN SELECT adrelid::regclass::text AS rel, quote_ident(attname) AS col FROM pg_attrdef
                    JOIN pg_attribute ON attrelid = adrelid AND attnum = adnum
-                  WHERE pg_get_expr(adbin, adrelid) LIKE '%machine_clock()%' LOOP
-            EXECUTE format('ALTER TABLE %s ALTER COLUMN %I SET DEFAULT clock_timestamp()', d.rel, d.attname);
+                  WHERE position('machine_clock()' IN pg_get_expr(adbin, adrelid)) > 0 LOOP
+            EXECUTE 'ALTER TABLE ' || d.rel || ' ALTER COLUMN ' || d.col || ' SET DEFAULT clock_timestamp()';
         END LOOP; END $$""",
 )
 """Gives one database a clock of its own; every default, function and statement reads it from then on."""

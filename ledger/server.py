@@ -341,7 +341,7 @@ def _is_dead(pid: int) -> bool:
 def _stop(layout: Layout) -> None:
     """Ask the server to end its sessions and stop, and wait until its pid file is gone (a zombie would still have a pid).
 
-    One that can't write all down, as on a full disk, is ended without: its log has what was committed, and is replayed at the start.
+    One that can't write all down, as on a full disk, is ended without: its log has what was committed and is replayed.
     """
     pid_file = layout.data / "postmaster.pid"
     child = _CHILDREN.pop(layout.data, None)
