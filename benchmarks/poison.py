@@ -8,7 +8,7 @@ from benchmarks.fortnight import STOPS, Place, close_in_peace, live, outcome, st
 from ledger.server import DATABASE
 
 POISONED = "poisoned loan"
-SPOILT = "UPDATE loans.loan SET terms = terms - 'method' || '{\"flat\": 7}' WHERE book_id = %s AND id = %s"
+HUGE = "UPDATE loans.stream SET base_fen = 9000000000000000000 WHERE book_id = %s AND loan_id = %s AND known_to_seq IS NULL"
 LUNAR = "UPDATE loans.stream SET day_count = 'lunar' WHERE book_id = %s AND loan_id = %s AND known_to_seq IS NULL"
 
 
@@ -17,7 +17,7 @@ def poisoned_fortnight(at: Place, luck: Random) -> bool:
     begin = luck.randrange(len(STOPS) - 1)
     end = luck.randrange(begin, len(STOPS))
     sick = luck.choice([n for n in range(2, 27) if n % len(STOPS) not in range(begin, end)])  # nobody pays while it is set aside
-    poison = luck.choice((SPOILT, LUNAR))
+    poison = luck.choice((HUGE, LUNAR))
     terms, met = "", False
 
     def close(through: date) -> None:

@@ -314,17 +314,14 @@ def _launch(layout: Layout) -> None:
 
 
 def _forget_zombie(layout: Layout) -> None:
-    """Remove the pid file of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
-    pid_file = layout.data / "postmaster.pid"
+    """Remove the pid files of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
     child = _CHILDREN.pop(layout.data, None)
     if child is not None:
         child.poll()
-    try:
-        pid = int(pid_file.read_text().split()[0])
-    except (FileNotFoundError, ValueError, IndexError):
-        return
-    if _is_dead(pid):
-        pid_file.unlink()
+    for pid_file in (layout.data / "postmaster.pid", *layout.socket.glob(".s.PGSQL.*.lock")):
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            if _is_dead(int(pid_file.read_text().split()[0])):
+                pid_file.unlink()
 
 
 def _is_dead(pid: int) -> bool:

@@ -112,6 +112,15 @@ def test_a_server_that_can_not_write_all_down_is_ended_all_the_same(folder: Path
         assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
 
 
+def test_a_server_killed_under_its_starter_is_started_by_another_at_once(folder: Path) -> None:
+    """The starter is at other work and has not reaped it."""
+    with embedded(folder):
+        os.kill(postmaster(folder), signal.SIGKILL)
+        time.sleep(0.5)
+        another = f"from pathlib import Path; from ledger.server import embedded\nwith embedded(Path({str(folder)!r})): pass"
+        subprocess.run([sys.executable, "-c", another], cwd=ROOT, check=True, timeout=30)
+
+
 def test_three_racing_callers_share_one_server(folder: Path) -> None:
     users = [start_user(folder) for _ in range(3)]
     for user in users:
