@@ -153,23 +153,27 @@ def work(at: Place, stop: date) -> None:
     number = STOPS.index(stop)
     with embedded(at.data) as address:
         engine = engine_as(address, APP_ROLE)
-        with unit_of_work(engine) as session:
-            today = business_date(session)
-            assert today == stop + DAY, f"the business date is {today} and not the day after {stop}"
-            mine = books(session, BookKind.LOANS)
-            for book in mine:
-                running = contracts_of_book(session, book.id)
-                paying = [one for n, one in enumerate(running) if 2 <= n < 85 and n % len(STOPS) == number and not 27 <= n < 32]
-                payments = [
-                    (one, Repaid(reference=f"M{number}/{one.contract}", value_date=today, fen=7_777 * (1 + n)))
-                    for n, one in enumerate(paying)
-                ]
-                repay(session, payments, ACTOR)
-                if number == 3:
-                    reverse(session, paying[0], payments[0][1].reference, today, ACTOR)
-            if number == 0:
-                draw(session, [_drawn(mine[0])], ACTOR)
-        engine.dispose()
+        try:
+            with unit_of_work(engine) as session:
+                today = business_date(session)
+                assert today == stop + DAY, f"the business date is {today} and not the day after {stop}"
+                mine = books(session, BookKind.LOANS)
+                for book in mine:
+                    running = contracts_of_book(session, book.id)
+                    paying = [
+                        one for n, one in enumerate(running) if 2 <= n < 85 and n % len(STOPS) == number and not 27 <= n < 32
+                    ]
+                    payments = [
+                        (one, Repaid(reference=f"M{number}/{one.contract}", value_date=today, fen=7_777 * (1 + n)))
+                        for n, one in enumerate(paying)
+                    ]
+                    repay(session, payments, ACTOR)
+                    if number == 3:
+                        reverse(session, paying[0], payments[0][1].reference, today, ACTOR)
+                if number == 0:
+                    draw(session, [_drawn(mine[0])], ACTOR)
+        finally:
+            engine.dispose()
 
 
 def _drawn(book: Book) -> Draw:

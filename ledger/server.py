@@ -286,12 +286,12 @@ def _initialise(layout: Layout) -> None:
 
 def _launch(layout: Layout) -> None:
     """Start the server and wait until it answers; one that was just killed may need a moment to let go of its memory."""
-    _forget_zombie(layout)
     log_path = layout.locks / "postgres.log"
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
     command = [str(layout.binaries / "postgres"), "-D", str(layout.data), "-k", str(layout.socket), *settings]
     deadline = time.monotonic() + START_SECONDS
     while True:
+        _forget_zombie(layout)
         with log_path.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - as above
                 command,
@@ -315,9 +315,9 @@ def _launch(layout: Layout) -> None:
 
 def _forget_zombie(layout: Layout) -> None:
     """Remove the pid files of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
-    child = _CHILDREN.pop(layout.data, None)
-    if child is not None:
-        child.poll()
+    child = _CHILDREN.get(layout.data)
+    if child is not None and child.poll() is not None:
+        del _CHILDREN[layout.data]
     for pid_file in (layout.data / "postmaster.pid", *layout.socket.glob(".s.PGSQL.*.lock")):
         with suppress(FileNotFoundError, ValueError, IndexError):
             if _is_dead(int(pid_file.read_text().split()[0])):

@@ -4,10 +4,13 @@ import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import date
 from random import Random, SystemRandom
 
 import pytest
+from sqlalchemy.exc import InternalError
 
+from app import cli
 from benchmarks import faults
 from benchmarks.chaos import as_it_is, in_peace, survive_poison
 from benchmarks.faults import FAULTS, STEPS, Blow
@@ -37,7 +40,7 @@ def test_a_fortnight_under_every_fault_leaves_the_books_of_one_in_peace(city: Pl
     luck, struck = Random(SEED), Counter[str]()
     order = luck.sample(STRIKES, len(STRIKES)) * 2
 
-    def close(through: object) -> None:
+    def close(through: date) -> None:
         for _ in range(4):
             if closed(city, through):
                 break
@@ -74,6 +77,19 @@ def test_a_lost_answer_leaves_its_step_done_once(city: Place) -> None:
     assert closed(city, STOPS[0])
     asked = "SELECT count(*) FROM scheduling.step GROUP BY business_date"
     assert {row[0] for row in city.ask(asked, within=DATABASE)} == {len(STEPS)}
+
+
+def test_an_error_inside_the_server_becomes_a_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken() -> None:
+        raise InternalError("COMMIT", {}, Exception("could not write to log file"))
+
+    monkeypatch.setattr(cli, "app", broken)
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 1
+    assert "could not write to log file" in capsys.readouterr().err
 
 
 def test_what_is_lost_doubled_or_other_is_told(peace: tuple[Counter[str], Records]) -> None:
