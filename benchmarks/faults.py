@@ -4,6 +4,7 @@ A strike (一击) is one disturbed command and what mends its cause; it tells wh
 comes of it, the command ends by itself, or by our SIGKILL, and never by an exception that no operator should see.
 """
 
+import errno
 import os
 import resource
 import signal
@@ -206,15 +207,27 @@ def _cut_in_step(blow: Blow, do: Callable[[psycopg.Connection[Any]], None], stat
 
 def disk_full(blow: Blow) -> bool:
     """The disk has from none to a megabyte left while the close runs; then there is room again."""
-    disk = os.statvfs(blow.at.data)
-    left = blow.luck.choice((0, 8, 64, 256, 1024)) * 1024
+    options, left = resuming(blow.at), blow.luck.choice((0, 8, 64, 256, 1024)) * 1024
     ballast = blow.at.data / "ballast"
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(1, disk.f_bavail * disk.f_frsize - left))
     try:
-        return ended(blow, start(blow.at, "close", "--through", str(blow.through), *resuming(blow.at)), 0, 1) != 0
+        with ballast.open("wb") as file:
+            _fill(file.fileno(), left)
+        return ended(blow, start(blow.at, "close", "--through", str(blow.through), *options), 0, 1) != 0
     finally:
         ballast.unlink()
+
+
+def _fill(file: int, left: int) -> None:
+    """Let a file take all room of its disk but some bytes, while others take of it, too."""
+    while True:
+        disk = os.fstatvfs(file)
+        try:
+            os.posix_fallocate(file, 0, max(1, os.fstat(file).st_size + disk.f_bavail * disk.f_frsize - left))
+        except OSError as full:
+            if full.errno != errno.ENOSPC:
+                raise
+        else:
+            return
 
 
 def files_limited(blow: Blow) -> bool:

@@ -15,7 +15,7 @@ LUNAR = "UPDATE loans.stream SET day_count = 'lunar' WHERE book_id = %s AND loan
 def poisoned_fortnight(at: Place, luck: Random) -> bool:
     """Live a fortnight in which a loan is broken before one stop and repaired after a later one; tell if it was set aside."""
     begin = luck.randrange(len(STOPS) - 1)
-    end = luck.randrange(begin, len(STOPS))
+    end = luck.randrange(begin, len(STOPS) - 1)  # the night after a release posts what accrued meanwhile
     sick = luck.choice([n for n in range(2, 27) if n % len(STOPS) not in range(begin, end)])  # nobody pays while it is set aside
     poison = luck.choice((HUGE, LUNAR))
     terms, met = "", False

@@ -304,13 +304,25 @@ def _launch(layout: Layout) -> None:
             )
         while process.poll() is None and time.monotonic() < deadline:
             if _answers(layout, "postgres"):
-                _CHILDREN[layout.data] = process
+                _remember(layout, process)
                 return
             time.sleep(0.03)
         if time.monotonic() >= deadline:
             tail = log_path.read_text(errors="replace")[-1500:]
             raise ServerFailed(f"no answer within {START_SECONDS} s; its log {log_path} ends:\n{tail}")
         time.sleep(0.2)
+
+
+def _remember(layout: Layout, started: subprocess.Popen[bytes]) -> None:
+    """Remember a server that we started as ours to reap; if another that recovered by itself answers instead, ours has ended."""
+    pid_file = layout.data / "postmaster.pid"
+    if pid_file.read_text().split()[0] != str(started.pid):
+        started.wait(timeout=START_SECONDS)
+        return
+    before = _CHILDREN.pop(layout.data, None)
+    if before is not None:
+        before.wait(timeout=STOP_SECONDS)
+    _CHILDREN[layout.data] = started
 
 
 def _forget_zombie(layout: Layout) -> None:
