@@ -1,6 +1,8 @@
 # Two commands do all the set-up: `make demo` and `make test`. PYTHON names another interpreter (3.11 or newer).
 PYTHON ?= python3
 SERVE ?= 1
+KILLS ?= 200
+SERVER_KILLS ?= 50
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check install
@@ -8,7 +10,7 @@ READY := $(VENV)/.ready
 READY_FOR_TESTS := $(VENV)/.ready-for-tests
 LOCK := uv pip compile --quiet --generate-hashes --universal --no-header --no-emit-index-url --extra build pyproject.toml
 
-.PHONY: demo test lock clean
+.PHONY: demo test chaos lock clean
 
 demo: $(READY)
 	$(BIN)/fupin demo $(if $(filter 0,$(SERVE)),--no-serve,--serve)
@@ -19,6 +21,9 @@ test: $(READY_FOR_TESTS)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+chaos: $(READY)
+	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --server-kills $(SERVER_KILLS) $(if $(SEED),--seed $(SEED))
 
 $(READY): requirements.lock pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "fupin needs Python 3.11 or newer; try make PYTHON=python3.11")'

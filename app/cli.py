@@ -13,7 +13,7 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy.exc import ArgumentError, OperationalError
+from sqlalchemy.exc import ArgumentError, InternalError, OperationalError
 
 from app import (
     cli_backup,
@@ -146,7 +146,7 @@ def main() -> None:
         _refuse(f"{wrong['loc'][0]} can't be {wrong['input']!r} (设置有误): {wrong['msg']}")
     except ArgumentError:
         _refuse(str(BadAddress()))
-    except OperationalError as refusal:
+    except (OperationalError, InternalError) as refusal:
         said = str(refusal.orig).strip().splitlines()[0] if refusal.orig else "no answer"
         _refuse(f"the database does not answer (数据库无法连接); check DATABASE_URL and that its server runs: {said}")
 

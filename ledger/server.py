@@ -286,12 +286,12 @@ def _initialise(layout: Layout) -> None:
 
 def _launch(layout: Layout) -> None:
     """Start the server and wait until it answers; one that was just killed may need a moment to let go of its memory."""
-    _forget_zombie(layout)
     log_path = layout.locks / "postgres.log"
     settings = [part for name, value in SETTINGS.items() for part in ("-c", f"{name}={value}")]
     command = [str(layout.binaries / "postgres"), "-D", str(layout.data), "-k", str(layout.socket), *settings]
     deadline = time.monotonic() + START_SECONDS
     while True:
+        _forget_zombie(layout)
         with log_path.open("ab") as log:
             process = subprocess.Popen(  # noqa: S603 - as above
                 command,
@@ -304,7 +304,7 @@ def _launch(layout: Layout) -> None:
             )
         while process.poll() is None and time.monotonic() < deadline:
             if _answers(layout, "postgres"):
-                _CHILDREN[layout.data] = process
+                _remember(layout, process)
                 return
             time.sleep(0.03)
         if time.monotonic() >= deadline:
@@ -313,32 +313,58 @@ def _launch(layout: Layout) -> None:
         time.sleep(0.2)
 
 
-def _forget_zombie(layout: Layout) -> None:
-    """Remove the pid file of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
+def _remember(layout: Layout, started: subprocess.Popen[bytes]) -> None:
+    """Remember a server that we started as ours to reap; if another that recovered by itself answers instead, ours has ended."""
     pid_file = layout.data / "postmaster.pid"
-    child = _CHILDREN.pop(layout.data, None)
-    if child is not None:
-        child.poll()
-    try:
-        pid = pid_file.read_text().split()[0]
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError, IndexError):
+    if pid_file.read_text().split()[0] != str(started.pid):
+        started.wait(timeout=START_SECONDS)
         return
-    if state == "Z":
-        pid_file.unlink()
+    before = _CHILDREN.pop(layout.data, None)
+    if before is not None:
+        before.wait(timeout=STOP_SECONDS)
+    _CHILDREN[layout.data] = started
+
+
+def _forget_zombie(layout: Layout) -> None:
+    """Remove the pid files of a server that is dead and not reaped: PostgreSQL would take its pid for a live server."""
+    child = _CHILDREN.get(layout.data)
+    if child is not None and child.poll() is not None:
+        del _CHILDREN[layout.data]
+    for pid_file in (layout.data / "postmaster.pid", *layout.socket.glob(".s.PGSQL.*.lock")):
+        with suppress(FileNotFoundError, ValueError, IndexError):
+            if _is_dead(int(pid_file.read_text().split()[0])):
+                pid_file.unlink()
+
+
+def _is_dead(pid: int) -> bool:
+    """Tell whether a process is gone, or dead and not reaped (where the system tells: Linux)."""
+    try:
+        os.kill(pid, 0)
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except ProcessLookupError:
+        return True
+    except (FileNotFoundError, PermissionError):
+        return False
 
 
 def _stop(layout: Layout) -> None:
-    """Ask the server to end its sessions and stop, and wait until its pid file is gone (a zombie would still have a pid)."""
+    """Ask the server to end its sessions and stop, and wait until its pid file is gone (a zombie would still have a pid).
+
+    One that can't write all down, as on a full disk, is ended without: its log has what was committed and is replayed.
+    """
     pid_file = layout.data / "postmaster.pid"
-    try:
-        os.kill(int(pid_file.read_text().split()[0]), signal.SIGINT)
-    except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
-        return
-    deadline = time.monotonic() + STOP_SECONDS
-    while pid_file.exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
     child = _CHILDREN.pop(layout.data, None)
+    for how in (signal.SIGINT, signal.SIGQUIT):
+        try:
+            pid = int(pid_file.read_text().split()[0])
+            os.kill(pid, how)
+        except (FileNotFoundError, ProcessLookupError, ValueError, IndexError):
+            break
+        deadline = time.monotonic() + STOP_SECONDS
+        while pid_file.exists() and not _is_dead(pid) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        if child is not None:
+            child.poll()  # one that was killed left its pid file, and is reaped here
     if child is not None:
         child.wait(timeout=STOP_SECONDS)
     with suppress(OSError):

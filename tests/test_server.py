@@ -93,6 +93,34 @@ def start_user(folder: Path) -> subprocess.Popen:
     )  # fmt: skip
 
 
+def test_a_killed_server_keeps_nobody_waiting_at_the_end(folder: Path) -> None:
+    with embedded(folder):
+        os.kill(postmaster(folder), signal.SIGKILL)
+        killed_at = time.monotonic()
+    assert time.monotonic() - killed_at < 5
+
+
+def test_a_server_that_can_not_write_all_down_is_ended_all_the_same(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with embedded(folder) as url:
+        with connect(url) as connection:
+            connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
+            found = connection.execute("SELECT pid FROM pg_stat_activity WHERE backend_type = 'checkpointer'").fetchone()
+        assert found is not None
+        os.kill(int(str(found[0])), signal.SIGSTOP)
+        monkeypatch.setattr(server, "STOP_SECONDS", 6)  # PostgreSQL itself kills after five seconds whoever does not end
+    with embedded(folder) as again, connect(again) as connection:
+        assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
+
+
+def test_a_server_killed_under_its_starter_is_started_by_another_at_once(folder: Path) -> None:
+    """The starter is at other work and has not reaped it."""
+    with embedded(folder):
+        os.kill(postmaster(folder), signal.SIGKILL)
+        time.sleep(0.5)
+        another = f"from pathlib import Path; from ledger.server import embedded\nwith embedded(Path({str(folder)!r})): pass"
+        subprocess.run([sys.executable, "-c", another], cwd=ROOT, check=True, timeout=30)
+
+
 def test_three_racing_callers_share_one_server(folder: Path) -> None:
     users = [start_user(folder) for _ in range(3)]
     for user in users:
