@@ -26,7 +26,8 @@ def close(
             return
         with Progress(console=err, transient=True) as bar:
             task = bar.add_task("closing (日终)", total=(last - first).days + 1)
-            for run in close_through(system.engine, wiring.night_steps(), last, resume=resume, measure=profile):
+            rests = None if profile else wiring.night_rests
+            for run in close_through(system.engine, wiring.night_steps(), last, resume=resume, measure=profile, rests=rests):
                 bar.advance(task)
                 _report(run)
                 if profile:

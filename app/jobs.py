@@ -44,7 +44,8 @@ class _Work:
         with unit_of_work(self.system.engine) as session:
             servers = session.execute(text("SELECT clock_timestamp()")).scalar_one()
         earlier = min(now, servers).astimezone(SHANGHAI)
-        return close_due(self.system.engine, wiring.night_steps(), last_over(earlier, self.system.settings.closing_hour))
+        over = last_over(earlier, self.system.settings.closing_hour)
+        return close_due(self.system.engine, wiring.night_steps(), over, wiring.night_rests)
 
     def seal(self, _: datetime) -> Mapping[str, int]:
         """Seal what was recorded since the night."""

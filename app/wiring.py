@@ -52,6 +52,7 @@ from loans import accrual, ageing, repricing, settlement
 from loans.disbursement import DisbursementCheck
 from loans.quarantine.setting_aside import work_without_broken
 from loans.relending.night import night as relending_night
+from loans.rest import rest, rests
 from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
@@ -157,24 +158,25 @@ def night_steps() -> tuple[Step, ...]:
     return (
         Step(
             "sweep", _setting_aside("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}), "光伏划转",
-            writes=("solar/<meter>/swept/<date>", "loan/solar/<meter>/<date>"),
+            writes=("solar/<meter>/swept/<date>", "loan/solar/<meter>/<date>"), at_rest=_nothing("fen"),
         ),
         Step(
             "age", _setting_aside("age", lambda s, d: asdict(ageing.age(s, d))), "逾期处理",
-            writes=("night/aged/<date>",), takes=("touched",),
+            writes=("night/aged/<date>",), takes=("touched",), at_rest=_nothing("touched", "stopped"),
         ),
         Step(
             "settle", _setting_aside("settle", lambda s, d: asdict(settlement.settle(s, d))), "结息",
-            writes=("night/charged/<date>", "night/rounded/<date>"),
+            writes=("night/charged/<date>", "night/rounded/<date>"), at_rest=_nothing("charges", "fen"),
         ),
         Step(
             "reprice", _setting_aside("reprice", lambda s, d: asdict(repricing.reprice(s, d))), "重定价",
-            writes=("loan/<contract>/reset/<date>",), takes=("resets",),
+            writes=("loan/<contract>/reset/<date>",), takes=("resets",), at_rest=_nothing("resets", "changed"),
         ),
         Step(
             "accrue", _setting_aside("accrue", lambda s, d: asdict(accrual.accrue(s, d))), "计提",
             writes=("night/accrued/<date>",), takes=("groups",),
             explains=("tonight_fen", "later_fen", "charged_fen", "quarantined", "frozen_fen"),
+            at_rest=lambda s, d: asdict(rest(s, d)),
         ),
         Step(
             "relending", lambda s, d: asdict(relending_night(s, d)), "再贷款",
@@ -182,12 +184,22 @@ def night_steps() -> tuple[Step, ...]:
         ),
         Step(
             "pools", _setting_aside("pools", _pools), "风险补偿金",
-            writes=("night/liability/<date>", "claim/<claim>/shared/<date>"),
+            writes=("night/liability/<date>", "claim/<claim>/shared/<date>"), at_rest=_nothing("shared_fen", "liability_fen"),
         ),
-        Step("tie", _tie, "核对", takes=("ties",)),
+        Step("tie", _tie, "核对", takes=("ties",), at_rest=_nothing("ties", "differences")),
         Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照", writes=("ledger.snapshot (book, sequence)",)),
         Step("seal", lambda s, _: seal(s, CHAINS), "封签", writes=("ledger.seal (book, chain, number)",)),
     )  # fmt: skip
+
+
+def night_rests(session: Session, closing: date) -> bool:
+    """Tell whether the night of a day is at rest (平静之夜): no loan moves, and no sun's income waits to be swept."""
+    return rests(session, closing) and not solar.settlement.any_held(session)
+
+
+def _nothing(*counts: str) -> Callable[[Session, date], Mapping[str, int]]:
+    """Return what a step does that has nothing to do: it counts nought."""
+    return lambda _, __: dict.fromkeys(counts, 0)
 
 
 def _setting_aside(name: str, work: Callable[[Session, date], Mapping[str, int]]) -> Callable[[Session, date], Mapping[str, int]]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any, NamedTuple
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import func, select, text
 from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books, hold_books
+from ledger.calendar import DAY
 from ledger.journal import Dimensions, JournalEntry, Posting
 from ledger.money import round_half_up
 from ledger.posting import post_many
@@ -28,6 +29,18 @@ from loans.quarantine.frozen import frozen as frozen_then
 from loans.tables import accrual_figure, accrual_run
 from loans.terms import StreamKind, interest_fen
 from loans.terms.daycount import COMMON_YEAR
+
+_GROUP = tuple(accrual_figure.c[name] for name in Group._fields)
+_TONIGHT = (accrual_figure.c.whole_tonight, accrual_figure.c.gov_tonight)
+
+
+_KEPT = (*Group._fields, "whole_units", "gov_units", "whole_tonight", "gov_tonight")
+_KEEP = text(
+    f"INSERT INTO loans.accrual_figure (business_date, {', '.join(_KEPT)}) SELECT CAST(:closing AS date), * FROM unnest("
+    "CAST(:book_id AS bigint[]), CAST(:product AS text[]), CAST(:county AS text[]), CAST(:kind AS text[]), "
+    "CAST(:state AS text[]), CAST(:whole_units AS numeric[]), CAST(:gov_units AS numeric[]), "
+    "CAST(:whole_tonight AS numeric[]), CAST(:gov_tonight AS numeric[]))"
+)
 
 
 class Account(NamedTuple):
@@ -141,14 +154,38 @@ def accrue(session: Session, closing: date) -> Accrued:
     _explain_interest(mine, now, frozen.then, tonight, facts, charged)
     _explain_ledger(mine, moved, charged)
     now = plus(now, frozen.figures)
-    lines = _differences(_targets(session, now, None), _posted(session, mine, then, moved))
-    post_many(session, [_voucher(mine[book_id], found, closing) for book_id, found in sorted(lines.items())])
-    _remember(session, mine, closing, now)
-    debits = [p.fen for found in lines.values() for p in found if p.account == entries.ACCRUED]
+    fen = _post(session, mine, closing, _differences(_targets(session, now, None), _posted(session, mine, then, moved)))
+    _remember(session, mine, closing, now, tonight)
     return Accrued(
-        groups=len(now), fen=sum(debits), tonight_fen=_fen(tonight), later_fen=_fen(facts),
+        groups=_groups(now), fen=fen, tonight_fen=_fen(tonight), later_fen=_fen(facts),
         charged_fen=sum(row.whole_fen for row in charged.values()), quarantined=frozen.loans, frozen_fen=_fen(frozen.figures),
     )  # fmt: skip
+
+
+def go_on(session: Session, closing: date) -> Accrued:
+    """Accrue in a night at rest (平静之夜): every figure of the last close moves on by what its last day added to it."""
+    mine = {book.id: book for book in books(session, BookKind.LOANS)}
+    rows = session.execute(
+        select(*_GROUP, accrual_figure.c.whole_units, accrual_figure.c.gov_units, *_TONIGHT).where(
+            accrual_figure.c.business_date == closing - DAY
+        )
+    ).all()
+    then = {Group(*row[:5]): Units(int(row[5]), int(row[6])) for row in rows}
+    tonight = {Group(*row[:5]): Units(int(row[7]), int(row[8])) for row in rows}
+    now = {group: units.plus(tonight[group]) for group, units in then.items()}
+    fen = _post(session, mine, closing, _differences(_rounded(now), _rounded(then)))
+    _remember(session, mine, closing, now, tonight)
+    return Accrued(_groups(now), fen, _fen(tonight), later_fen=0, charged_fen=0, quarantined=0, frozen_fen=0)
+
+
+def _post(session: Session, mine: Mapping[int, Book], closing: date, lines: Mapping[int, list[Posting]]) -> int:
+    """Post the night's differences, one voucher per book; return the fen accrued on 1132.09."""
+    post_many(session, [_voucher(mine[book_id], found, closing) for book_id, found in sorted(lines.items())])
+    return sum(p.fen for found in lines.values() for p in found if p.account == entries.ACCRUED)
+
+
+def _groups(figures: Mapping[Group, Units]) -> int:
+    return sum(units != NOTHING for units in figures.values())
 
 
 def _fen(figures: Mapping[Group, Units]) -> int:
@@ -322,8 +359,10 @@ def _voucher(book: Book, lines: list[Posting], closing: date) -> JournalEntry:
     )
 
 
-def _remember(session: Session, mine: Mapping[int, Book], closing: date, now: Mapping[Group, Units]) -> None:
-    """Keep what the next close will start from: the books' sequences and the exact figures."""
+def _remember(
+    session: Session, mine: Mapping[int, Book], closing: date, now: Mapping[Group, Units], tonight: Mapping[Group, Units]
+) -> None:
+    """Keep what the next close will start from: the books' sequences, the exact figures, and what the day added to them."""
     session.execute(
         text(
             "INSERT INTO loans.accrual_run (book_id, business_date, closed_seq) "
@@ -331,10 +370,7 @@ def _remember(session: Session, mine: Mapping[int, Book], closing: date, now: Ma
         ),
         {"ids": list(mine), "closing": closing},
     )
-    figures = [
-        {**group._asdict(), "business_date": closing, "whole_units": units.whole, "gov_units": units.gov}
-        for group, units in now.items()
-        if units != NOTHING
-    ]
-    if figures:
-        session.execute(insert(accrual_figure).inline(), figures)
+    added = {group: tonight.get(group, NOTHING) for group in now}
+    kept = [(*group, *units, *added[group]) for group, units in now.items() if units != NOTHING or added[group] != NOTHING]
+    if kept:
+        session.execute(_KEEP, {"closing": closing, **dict(zip(_KEPT, map(list, zip(*kept, strict=True)), strict=True))})

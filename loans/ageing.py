@@ -31,22 +31,23 @@ from loans.tables import horizon
 from loans.terms import NON_ACCRUAL_AFTER_DAYS
 from loans.terms.rolling import falling_due_on
 
+_FOUND = f"""
+SELECT i.book_id, i.loan_id, true AS falls, false AS stops {FALLING}
+ WHERE NOT i.overdue AND i.paid_fen <> i.principal_fen
+ UNION ALL
+SELECT book_id, loan_id, true, false FROM loans.charge
+ WHERE known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0 AND due_date = :closing
+ UNION ALL
+SELECT book_id, loan_id, false, true FROM loans.standing
+ WHERE known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing' AND oldest_due <= :stopping
+"""
 _TOUCHED = f"""
 SELECT t.book_id, array_agg(t.loan_id ORDER BY t.loan_id) FILTER (WHERE plain AND falls AND NOT stops) AS falling,
        array_agg(t.loan_id ORDER BY t.loan_id) FILTER (WHERE plain AND stops AND NOT falls) AS stopping,
        array_agg(t.loan_id ORDER BY t.loan_id) FILTER (WHERE NOT plain OR falls AND stops) AS others
   FROM (
     SELECT book_id, loan_id, bool_or(falls) AS falls, bool_or(stops) AS stops
-      FROM (
-        SELECT i.book_id, i.loan_id, true AS falls, false AS stops {FALLING}
-         WHERE NOT i.overdue AND i.paid_fen <> i.principal_fen
-         UNION ALL
-        SELECT book_id, loan_id, true, false FROM loans.charge
-         WHERE known_to_seq IS NULL AND whole_fen - gov_fen - paid_fen > 0 AND due_date = :closing
-         UNION ALL
-        SELECT book_id, loan_id, false, true FROM loans.standing
-         WHERE known_to_seq IS NULL AND oldest_due IS NOT NULL AND state = 'accruing' AND oldest_due <= :stopping
-      ) AS found GROUP BY book_id, loan_id
+      FROM ({_FOUND}) AS found GROUP BY book_id, loan_id
   ) AS t JOIN loans.loan l ON l.book_id = t.book_id AND l.id = t.loan_id
  CROSS JOIN LATERAL (SELECT coalesce({PLAIN}, false) AS plain) AS p
  WHERE {sound("t")}
@@ -104,11 +105,7 @@ def age(session: Session, closing: date) -> Aged:
     row = session.execute(text("SELECT charged_through, aged_through FROM loans.horizon FOR UPDATE")).one()
     before, after = Horizon(row.charged_through, row.aged_through), Horizon(row.charged_through, closing)
     falling = falling_due_on(closing)
-    values = {
-        "codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling], "closing": closing,
-        "stopping": closing - (NON_ACCRUAL_AFTER_DAYS + 1) * DAY, "plain_events": list(PLAIN_EVENTS),
-    }  # fmt: skip
-    found = session.execute(text(_TOUCHED), values).all()
+    found = session.execute(text(_TOUCHED), {**_dates(closing), "plain_events": list(PLAIN_EVENTS)}).all()
     seqs = take_sequence(session, {row.book_id: 1 for row in found})
     mine = {book.id: book for book in books(session, BookKind.LOANS)} if found else {}
     stopped = 0
@@ -123,6 +120,19 @@ def age(session: Session, closing: date) -> Aged:
     session.execute(update(horizon).values(aged_through=closing))
     forget(session, HORIZON)
     return Aged(sum(_size(row) for row in found), stopped)
+
+
+def touches(session: Session, closing: date) -> bool:
+    """Tell whether the close of a day would age any loan."""
+    return bool(session.scalar(text(f"SELECT EXISTS ({_FOUND})"), _dates(closing)))
+
+
+def _dates(closing: date) -> dict[str, object]:
+    falling = falling_due_on(closing)
+    return {
+        "codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling], "closing": closing,
+        "stopping": closing - (NON_ACCRUAL_AFTER_DAYS + 1) * DAY,
+    }  # fmt: skip
 
 
 def _size(row: Row[Any]) -> int:

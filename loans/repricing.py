@@ -57,6 +57,11 @@ def reprice(session: Session, closing: date) -> Repriced:
     return Repriced(resets, changed)
 
 
+def resets(session: Session, closing: date) -> bool:
+    """Tell whether the close of a day would reset any rate."""
+    return bool(session.scalar(text(f"SELECT EXISTS ({_DUE})"), {"day": closing + DAY}))
+
+
 def _reset(contract: Contract, life: Life, day: date) -> tuple[Contract, str, date, int] | None:
     """Return the rate that a reset sets, None if nothing changes or the loan is past it."""
     terms = life.terms

@@ -144,14 +144,22 @@ SELECT c.book_id, c.kind, c.day_count, c.product, c.county, c.state, count(*) AS
 
 def settle(session: Session, closing: date) -> Settled:
     """Charge, at the close of a day, what falls due the next day, and post it per book, product, county, payer and kind."""
-    until, everyone = closing + DAY, is_settlement_day(closing)
-    falling = falling_due_on(until)
-    values = {"until": until, "codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling]}
     session.execute(update(horizon).values(charged_through=closing))
     forget(session, HORIZON)
-    if everyone or session.scalar(text(f"SELECT EXISTS (SELECT {FALLING})"), {name: values[name] for name in ("codes", "dates")}):
-        return _charge(session, closing, values, everyone=everyone)
-    return Settled(0, 0)
+    if not charges(session, closing):
+        return Settled(0, 0)
+    return _charge(session, closing, {"until": closing + DAY, **_falling(closing)}, everyone=is_settlement_day(closing))
+
+
+def charges(session: Session, closing: date) -> bool:
+    """Tell whether the close of a day would charge anything."""
+    return is_settlement_day(closing) or bool(session.scalar(text(f"SELECT EXISTS (SELECT {FALLING})"), _falling(closing)))
+
+
+def _falling(closing: date) -> dict[str, object]:
+    """Return what falls due the next day, as FALLING takes it."""
+    falling = falling_due_on(closing + DAY)
+    return {"codes": [code for code, _ in falling], "dates": [nominal for _, nominal in falling]}
 
 
 def _charge(session: Session, closing: date, values: dict[str, object], *, everyone: bool) -> Settled:

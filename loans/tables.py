@@ -256,6 +256,8 @@ accrual_figure = Table(
     Column("state", Text, nullable=False),
     Column("whole_units", Numeric, nullable=False),
     Column("gov_units", Numeric, nullable=False),
+    Column("whole_tonight", Numeric),
+    Column("gov_tonight", Numeric),
     PrimaryKeyConstraint("book_id", "business_date", "product", "county", "kind", "state"),
     ForeignKeyConstraint(["book_id", "business_date"], ["loans.accrual_run.book_id", "loans.accrual_run.business_date"]),
     schema="loans",

@@ -21,7 +21,7 @@ from ledger.db import alone, unit_of_work
 from ledger.errors import NoBusinessDay
 from scheduling import failure
 from scheduling.cost import Cost, measured
-from scheduling.errors import CloseRunning, DaySkipped, NothingToResume, StepFailed, StepsChanged
+from scheduling.errors import CloseRunning, DaySkipped, NotAtRest, NothingToResume, StepFailed, StepsChanged
 from scheduling.tables import run, step
 
 LOCK = 0x63_6C_6F_73_65
@@ -32,7 +32,8 @@ class Step:
     """A named piece of the night: what it does to a closing day, and counts of what it did.
 
     `writes` are the references under which it writes, each once (幂等键); of the counts, `takes` names those of what came in,
-    `explains` those of differences that the step accounts for; the others are what went out.
+    `explains` those of differences that the step accounts for; the others are what went out. `at_rest` is what it does instead
+    in a night at rest (平静之夜), in which it is known that nothing falls due.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Step:
     writes: tuple[str, ...] = ()
     takes: tuple[str, ...] = ()
     explains: tuple[str, ...] = ()
+    at_rest: Callable[[Session, date], Mapping[str, int]] | None = None
 
     def makes(self, counts: Mapping[str, int]) -> tuple[str, ...]:
         """Return the names of those counts that say what went out."""
@@ -102,11 +104,21 @@ def close(engine: Engine, steps: Sequence[Step], closing: date, *, resume: bool 
 
 
 def close_through(
-    engine: Engine, steps: Sequence[Step], through: date, *, resume: bool = False, measure: bool = False
+    engine: Engine,
+    steps: Sequence[Step],
+    through: date,
+    *,
+    resume: bool = False,
+    measure: bool = False,
+    rests: Callable[[Session, date], bool] | None = None,
 ) -> Iterator[Run]:
-    """Close every open day up to one, in order, catching up missed nights; yield each run. Raises what `close` does."""
+    """Close every open day up to one, in order, catching up missed nights; yield each run. Raises what `close` does.
+
+    Of the missed nights those at rest, as `rests` tells, are closed in one transaction each; the last night is always whole.
+    """
     while (closing := next_to_close(engine)) <= through:
-        yield close(engine, steps, closing, resume=resume, measure=measure)
+        quiet = _close_at_rest(engine, steps, closing, rests) if rests is not None and closing < through else None
+        yield quiet or close(engine, steps, closing, resume=resume, measure=measure)
         resume = False
 
 
@@ -170,6 +182,56 @@ def _open_run(session: Session, closing: date) -> bool | None:
     flip(session, closing + DAY)
     session.execute(insert(run).values(business_date=closing))
     return None
+
+
+def _close_at_rest(engine: Engine, steps: Sequence[Step], closing: date, rests: Callable[[Session, date], bool]) -> Run | None:
+    """Close a day in one transaction if its night rests; else, if that fails or its close was begun before, return None.
+
+    The last whole night flushes it to the disk, as it does all steps before it.
+
+    Raises:
+        CloseRunning: another close is at work.
+    """
+    with alone(engine, LOCK) as connection:
+        if connection is None:
+            raise CloseRunning
+        try:
+            with unit_of_work(connection) as session:
+                made = _rested(session, steps, closing, rests)
+                session.execute(
+                    insert(step),
+                    [
+                        {
+                            "business_date": closing,
+                            "position": n,
+                            "name": r.name,
+                            "counts": r.counts,
+                            "microseconds": r.microseconds,
+                        }
+                        for n, r in enumerate(made)
+                    ],
+                )
+                done = update(run).where(run.c.business_date == closing)
+                session.execute(done.values(finished_at=text("clock_timestamp()"), position=None))
+        except Exception:  # noqa: BLE001 - whatever it is, the whole night meets it again, and tells it as the step's failure
+            return None
+    return Run(closing, tuple(made))
+
+
+def _rested(session: Session, steps: Sequence[Step], closing: date, rests: Callable[[Session, date], bool]) -> list[StepRun]:
+    """Flip the business date and let the steps rest.
+
+    Raises:
+        NotAtRest: the night does not rest, or its close was begun before.
+    """
+    if _open_run(session, closing) is not None or not rests(session, closing):
+        raise NotAtRest
+    made = []
+    for one in steps:
+        started = time.perf_counter_ns()
+        counts = dict((one.at_rest or one.work)(session, closing))
+        made.append(StepRun(one.name, counts, (time.perf_counter_ns() - started) // 1000))
+    return made
 
 
 def _go_on(session: Session, steps: Sequence[Step], before: Run, *, resume: bool) -> None:

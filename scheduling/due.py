@@ -1,9 +1,10 @@
 """What is due (应日终日): business days that are over at a moment, closed in order, the missed ones first."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Engine
+from sqlalchemy.orm import Session
 
 from ledger.errors import NoBusinessDay
 from scheduling.close import Step, close_through, next_to_close
@@ -17,7 +18,9 @@ def last_over(moment: datetime, closing_hour: int) -> date:
     return (moment - timedelta(hours=closing_hour)).date()
 
 
-def close_due(engine: Engine, steps: Sequence[Step], through: date) -> dict[str, int]:
+def close_due(
+    engine: Engine, steps: Sequence[Step], through: date, rests: Callable[[Session, date], bool] | None = None
+) -> dict[str, int]:
     """Close every open day up to one, in order, and return how many nights that were; before the books begin, none.
 
     Raises:
@@ -28,4 +31,4 @@ def close_due(engine: Engine, steps: Sequence[Step], through: date) -> dict[str,
             return {"nights": 0}
     except NoBusinessDay:
         return {"nights": 0}
-    return {"nights": sum(1 for _ in close_through(engine, steps, through))}
+    return {"nights": sum(1 for _ in close_through(engine, steps, through, rests=rests))}

@@ -25,6 +25,10 @@ class CloseRunning(CloseError):
         super().__init__("another close is running; wait for it or look at 'fupin status'")
 
 
+class NotAtRest(CloseError):
+    """A night that was tried as one at rest and is none; it is closed whole."""
+
+
 class StepFailed(CloseError):
     """A step that could not be done: it left no trace, the steps before it stay done."""
 

@@ -188,6 +188,11 @@ UPDATE solar.receipt r SET swept_on = :closing
 """
 
 
+def any_held(session: Session) -> bool:
+    """Tell whether anything is held that the night would sweep."""
+    return bool(session.scalar(text(f"SELECT EXISTS ({_HELD})")))
+
+
 def sweep_into_loans(session: Session, closing: date) -> int:
     """In the night: send what is held for each loan to its bank: dues, accrued interest, then the next instalments.
 

@@ -255,7 +255,15 @@ def test_after_missed_nights_the_books_are_those_of_never_having_missed_one(serv
     while day <= last:
         close(nightly, steps, day)
         day += DAY
-    assert sum(1 for _ in close_through(own_engine, steps, last)) == (last - portfolio.FIRST).days + 1
+    rested = []
+
+    def rests(session: Session, closing: date) -> bool:
+        if found := wiring.night_rests(session, closing):
+            rested.append(closing)
+        return found
+
+    assert sum(1 for _ in close_through(own_engine, steps, last, rests=rests)) == (last - portfolio.FIRST).days + 1
+    assert rested
     written = []
     for engine in (own_engine, nightly):
         with unit_of_work(engine) as session:

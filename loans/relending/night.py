@@ -12,7 +12,7 @@ from loans import entries
 from loans.relending.accrual import accrue
 from loans.relending.draw import Draw, interest_periods, paid_on
 from loans.relending.events import record
-from loans.relending.queries import draws
+from loans.relending.queries import any_drawn, draws
 from loans.relending.reallocation import reallocate
 
 
@@ -26,6 +26,8 @@ class Night:
 
 def night(session: Session, closing: date) -> Night:
     """Pay what was settled yesterday, repay draws that are due, accrue all draws' interest by difference, allocate loans."""
+    if not any_drawn(session):
+        return Night(0, 0)
     mine = {book.id: book for book in books(session, BookKind.LOANS)}
     hold_books(session, mine)
     made: list[JournalEntry] = []

@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import date
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, select
+from sqlalchemy import ColumnElement, Row, exists, select
 from sqlalchemy.orm import Session
 
 from ledger.books import Book, BookKind, books, hold_books
@@ -17,6 +17,11 @@ from loans.relending.tables import draw_event
 DrawKey = tuple[int, str]
 """(book id, number)."""
 _OF_PLEDGES = frozenset(("pledged", "released"))
+
+
+def any_drawn(session: Session) -> bool:
+    """Tell whether any book ever drew relending, undone draws included."""
+    return bool(session.scalar(select(exists().select_from(draw_event))))
 
 
 def draws(session: Session, of: Collection[int] | None = None, known: Mapping[int, int] | None = None) -> list[Draw]:
