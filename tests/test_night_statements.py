@@ -9,25 +9,26 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, Engine, create_engine, event, insert, text, update
+from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text, update
 from sqlalchemy.orm import Session
 from test_preview import bookable_terms
 
 from app import wiring
 from benchmarks import portfolio
 from benchmarks.portfolio import Country
-from ledger.books import Book
+from ledger.books import Book, BookKind, books
 from ledger.calendar import DAY
 from ledger.journal import merged
 from ledger.posting import take_sequence
-from ledger.queries import entry_referenced, is_posted
-from loans import ageing, projection, settlement, tables
+from ledger.queries import entry_referenced, is_posted, turnovers
+from loans import accrual, ageing, projection, rest, settlement, tables
 from loans.booking import difference
 from loans.contract import Contract, terms_to_json
 from loans.events import Disbursed, LoanEvent, Repaid, facts
+from loans.exact_interest import NOTHING, Group, Units, run_up
 from loans.life import Horizon, Life
 from loans.replay import replay
-from loans.terms import LoanTerms
+from loans.terms import DayCount, LoanTerms, Method, RateStep
 from scheduling.close import close
 
 
@@ -108,6 +109,90 @@ def test_a_night_by_statements_is_a_night_by_replay(
         assert stored(session, contract) == derived(contract, charged)
         savepoint.rollback()
     session.info.clear()
+
+
+def closed(session: Session, closing: date) -> None:
+    """The accounts and figures as a close leaves them, whatever made the loans."""
+    mine = {book.id: book for book in books(session, BookKind.LOANS)}
+    now, tonight = run_up(session, closing)
+    wanted = accrual._targets(session, now, None)
+    accrual._post(session, mine, closing, accrual._differences(wanted, {}))
+    accrual._remember(session, mine, closing, now, tonight)
+
+
+@st.composite
+def lending_days(draw: st.DrawFn) -> tuple[LoanTerms, list[LoanEvent], date]:
+    """A loan of any kind, a few payments of any amount, and any day of its life or after."""
+    terms, events, _ = draw(late_loans())
+    day = terms.drawn_on + draw(st.integers(2, (terms.maturity - terms.drawn_on).days + 200)) * DAY
+    return terms, [one for one in events if one.value_date < day], day
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(lent=lending_days())
+def test_a_night_at_rest_accrues_what_a_whole_one_does(
+    session: Session, city: dict[str, Book], lent: tuple[LoanTerms, list[LoanEvent], date]
+) -> None:
+    """Where a night rests, going on from the last close is what all streams say, figure by figure and on the accounts."""
+    terms, events, day = lent
+    with session.begin_nested() as savepoint:
+        written(session, city["LB"], terms, events, Horizon(day - DAY, day - DAY))
+        closed(session, day - DAY)
+        rested = rest.rests(session, day)
+        if rested:
+            rest.rest(session, day)
+            whole, tonight = run_up(session, day)
+            row = tables.accrual_figure.c
+            figures = {
+                Group(*found[:5]): (Units(int(found[5]), int(found[6])), Units(int(found[7]), int(found[8])))
+                for found in session.execute(
+                    select(
+                        *(row[name] for name in Group._fields), row.whole_units, row.gov_units, row.whole_tonight, row.gov_tonight
+                    ).where(row.business_date == day)
+                )
+            }
+            assert figures == {
+                group: (units, tonight[group]) for group, units in whole.items() if (units, tonight[group]) != (NOTHING, NOTHING)
+            }
+            wanted = accrual.targets(session, day, accrual.closed_seqs(session, day))
+            held = turnovers(session, accounts=["1132.09", "9201"], by=("product", "county", "kind", "payer"))
+            posted = {accrual.Account(*key): found.balance_fen for key, found in held.items()}
+            assert {key: fen for key, fen in posted.items() if fen} == {key: fen for key, fen in wanted.items() if fen}
+        savepoint.rollback()
+    session.info.clear()
+    assume(rested)
+
+
+@pytest.mark.parametrize("news", ["none", "event", "due", "bend", "quarantine", "no close"])
+def test_a_night_with_news_does_not_rest(session: Session, city: dict[str, Book], news: str) -> None:
+    """Whatever moves a loan, or is not known to the last close, keeps the night from resting."""
+    drawn = date(2017, 3, 15)
+    terms = LoanTerms(
+        product="XEXD", principal_fen=5_000_000, drawn_on=drawn, maturity=date(2018, 3, 15), method=Method.BULLET,
+        rates=(RateStep(drawn, 43_500_000, 43_500_000),),
+        day_count=DayCount.THIRTY_360 if news == "bend" else DayCount.ACT_360,
+    )  # fmt: skip
+    day = date(2018, 3, 14) if news == "due" else date(2017, 4, 3)
+    contract = written(
+        session,
+        city["LB"],
+        terms,
+        [Disbursed(reference="d", value_date=terms.drawn_on, fen=5_000_000)],
+        Horizon(day - DAY, day - DAY),
+    )
+    if news != "no close":
+        closed(session, day - DAY)
+    if news == "event":
+        take_sequence(session, {contract.book_id: 1})
+    elif news == "quarantine":
+        session.execute(
+            text(
+                "INSERT INTO loans.quarantine (book_id, loan_id, known_from_seq, since_date, step, error, charged_through, "
+                "aged_through) VALUES (:book, :loan, 1, :day, 'age', 'e', :day, :day)"
+            ),
+            {"book": contract.book_id, "loan": contract.id, "day": day},
+        )
+    assert rest.rests(session, day) == (news == "none")
 
 
 LARGE = (
