@@ -16,7 +16,8 @@ from pathlib import Path
 from random import Random, SystemRandom
 
 from benchmarks.faults import FAULTS, Blow, Fault, close_killed, server_killed, small_disk
-from benchmarks.fortnight import STOPS, Place, close_in_peace, closed, live, place, reachable_folder
+from benchmarks.folder import reachable_folder
+from benchmarks.fortnight import STOPS, Place, close_in_peace, closed, live, place
 from benchmarks.poison import POISONED, poisoned_fortnight
 from benchmarks.records import Harm, Records, balances, harm, harm_of_figures, records
 from ledger.db import APP_ROLE, engine_as, unit_of_work

@@ -6,7 +6,6 @@ a bounced one, and the year's end. A place is an embedded server whose database 
 
 import os
 import sys
-import tempfile
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -211,11 +210,3 @@ def close_in_peace(at: Place, through: date) -> None:
     """
     code = outcome(start(at, "close", "--through", str(through), *resuming(at)))
     assert code == 0, f"exit {code}: {at.said.read_text()}"
-
-
-@contextmanager
-def reachable_folder(inside: Path | None = None) -> Iterator[Path]:
-    """Yield a temporary folder that the server's user may enter, too."""
-    with tempfile.TemporaryDirectory(prefix="chaos-", dir=inside) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)

@@ -19,7 +19,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, create_engine, text
@@ -27,6 +26,7 @@ from sqlalchemy.orm import Session
 
 from app import migrate
 from app.opening import Bank, County, Plan, open_books
+from benchmarks.folder import reachable_folder
 from ledger import snapshots
 from ledger.books import books
 from ledger.calendar import DAY
@@ -88,7 +88,7 @@ def main() -> int:
 @contextmanager
 def _database() -> Iterator[tuple[Engine, Engine]]:
     """Yield a city's empty books: the application's engine, and the server's owner's."""
-    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as address:
+    with reachable_folder() as folder, embedded(folder) as address:
         migrate.migrate(address)
         engine, owner = engine_as(address, APP_ROLE), create_engine(address)
         with unit_of_work(engine) as session:

@@ -9,17 +9,16 @@ import json
 import platform
 import random
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import psycopg
 from sqlalchemy import make_url
 
 from app import migrate
+from benchmarks.folder import reachable_folder
 from ledger.calendar import DAY, add_months
 from ledger.server import embedded
 from loans.events import Disbursed, LoanEvent, Prepayment, Repaid
@@ -167,7 +166,7 @@ SELECT base_fen::numeric * rate_ppb * loans.ticks(day_count, anchor, start_date,
 def _compare(count: int) -> dict[str, Any]:
     """Return whether the two count random streams alike, to the last unit, over every day count, and how long each took."""
     luck, equal, sql_s, python_s = random.Random(20171120), True, 0.0, 0.0
-    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as address:
+    with reachable_folder() as folder, embedded(folder) as address:
         migrate.migrate(address)
         plain = make_url(address).set(drivername="postgresql").render_as_string(hide_password=False)
         with psycopg.connect(plain) as database:

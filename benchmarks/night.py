@@ -12,10 +12,9 @@ import platform
 import resource
 import statistics
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from typing import Any
 from sqlalchemy import Engine, create_engine, text
 
 from app import migrate, wiring
+from benchmarks.folder import reachable_folder
 from benchmarks.portfolio import CITY, DUE, FIRST, PROVINCE, Country, lend
 from ledger.calendar import DAY
 from ledger.db import APP_ROLE, engine_as
@@ -63,9 +63,17 @@ def main() -> int:
     parser.add_argument("--wide", action="store_true", help="100 counties of 20 banks instead of 7 of 5")
     parser.add_argument("--quick", action="store_true", help="end within a minute: 20,000 loans, up to 30 days behind")
     parser.add_argument("--no-catch-up", action="store_true", help="leave the missed nights out")
+    parser.add_argument("--folder", type=Path, help="where the loans are kept; those lent there before are taken as they are")
+    parser.add_argument("--lend-only", action="store_true", help="lend in --folder, and measure nothing yet")
     asked = parser.parse_args()
+    if asked.lend_only and not asked.folder:
+        parser.error("--lend-only needs --folder")
     country, loans = (PROVINCE if asked.wide else CITY), (QUICK_LOANS if asked.quick else asked.loans)
-    figures = _nights(country, loans)
+    if asked.lend_only:
+        with _lent(country, loans, asked.folder) as (_, _, lent):
+            print(f"{lent} loans are lent in {asked.folder}")
+        return 0
+    figures = _nights(country, loans, asked.folder)
     if not asked.no_catch_up:
         behind = QUICK_DAYS if asked.quick else DAYS_BEHIND
         figures["catch_up"] = {str(days): _catch_up(country, days) for days in behind}
@@ -81,26 +89,35 @@ def main() -> int:
 
 
 @contextmanager
-def _lent(country: Country, loans: int) -> Iterator[tuple[Engine, Engine, int]]:
-    """Yield a database with loans: the application's engine, the server's owner's, and how many loans there are."""
-    with tempfile.TemporaryDirectory() as folder, embedded(Path(folder)) as address:
+def _lent(country: Country, loans: int, kept: Path | None = None) -> Iterator[tuple[Engine, Engine, int]]:
+    """Yield a database with loans: the application's engine, the server's owner's, and how many loans there are.
+
+    In a folder that is kept, loans that were lent before and no night has closed are taken as they are.
+    """
+    with nullcontext(kept) if kept else reachable_folder() as folder, embedded(folder) as address:
         migrate.migrate(address)
         engine, owner = engine_as(address, APP_ROLE), create_engine(address, isolation_level="AUTOCOMMIT")
         try:
-            yield engine, owner, lend(engine, address, country, loans)
+            yield engine, owner, _loans_before(owner) or lend(engine, address, country, loans)
         finally:
             engine.dispose()
             owner.dispose()
+
+
+def _loans_before(owner: Engine) -> int:
+    with owner.connect() as connection:
+        assert not connection.scalar(text("SELECT count(*) FROM scheduling.run")), "its nights were measured before"
+        return connection.scalar(text("SELECT count(*) FROM loans.loan")) or 0
 
 
 def _steps() -> list[Step]:
     return [step for step in wiring.night_steps() if step.name != "seal"]
 
 
-def _nights(country: Country, asked: int) -> dict[str, Any]:
+def _nights(country: Country, asked: int, kept: Path | None) -> dict[str, Any]:
     """Return the figures of the nights from the first day to the year's end."""
     steps = _steps()
-    with _lent(country, asked) as (engine, owner, loans):
+    with _lent(country, asked, kept) as (engine, owner, loans):
         close(engine, steps, FIRST)  # all that the portfolio brings is new to it
         memory = _peak_mb()
         ordinary = [_closed(engine, owner, steps) for _ in range(2)]

@@ -14,7 +14,8 @@ from app import cli
 from benchmarks import faults
 from benchmarks.chaos import as_it_is, in_peace, survive_poison
 from benchmarks.faults import FAULTS, STEPS, Blow
-from benchmarks.fortnight import STOPS, Place, close_in_peace, closed, live, place, reachable_folder
+from benchmarks.folder import reachable_folder
+from benchmarks.fortnight import STOPS, Place, close_in_peace, closed, live, place
 from benchmarks.records import Records, harm
 from ledger.server import DATABASE
 
