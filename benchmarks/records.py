@@ -1,7 +1,8 @@
 """Records (账面): all that a database holds and that leaves it, so that two runs can be compared to the byte.
 
 Left out are moments of booking, how long a step took, how many ties a night held (one that was hurt is closed whole and may rest
-in peace), numbers that the database counts up by itself (a try that is rolled back uses them up), and, because they hash moments, the seals themselves; `verify` recomputes these.
+in peace), numbers that the database counts up by itself (a try that is rolled back uses them up), and, because they hash
+moments, the seals themselves; `verify` recomputes these.
 """
 
 from collections import Counter
