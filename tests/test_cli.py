@@ -14,10 +14,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from functools import cache
 from pathlib import Path
 
 import pytest
 from conftest import forget
+from forked import Forks
 from sqlalchemy import text
 
 from app.demo.portfolio import households, loans
@@ -34,6 +36,12 @@ UNTIL = "2016-01-20"
 HEADINGS = "县区,银行代码,资金,流水号,日期,金额(元)"
 
 
+@cache
+def forks() -> Forks:
+    """Where commands are run."""
+    return Forks()
+
+
 @dataclass
 class Desk:
     """A data folder and a folder of files, and the program run in it."""
@@ -44,25 +52,30 @@ class Desk:
     def data(self) -> Path:
         return self.folder / "data"
 
-    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+    def around(self, environment: dict[str, str]) -> dict[str, str]:
+        """Return the environment of a command."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith(("FUPIN_", "DATABASE_"))}
-        ours |= {"FUPIN_DATA": str(self.data), "COLUMNS": "200", **environment}
-        return subprocess.Popen([FUPIN, *arguments], cwd=self.folder, env=ours, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        return ours | {"FUPIN_DATA": str(self.data), "COLUMNS": "200", **environment}
+
+    def start(self, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
+        """Start the program as it is installed."""
+        return subprocess.Popen(
+            [FUPIN, *arguments], cwd=self.folder, env=self.around(environment), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
 
     def run(self, *arguments: str, code: int = 0, **environment: str) -> str:
         """Run a command that must end with a code, and return all it says."""
-        process = self.start(*arguments, **environment)
-        out, err = (said.decode() for said in process.communicate(timeout=60))
-        assert process.returncode == code, out + err
+        done = forks().run(arguments, self.folder, self.around(environment), timeout_s=60)
+        out, err = done.out.decode(), done.err.decode()
+        assert done.code == code, out + err
         assert "Traceback" not in err, err
         return out + err
 
     def journal(self) -> bytes:
         """Return the journal as CSV."""
-        process = self.start("export", "csv")
-        out, err = process.communicate(timeout=60)
-        assert process.returncode == 0, err
-        return out
+        done = forks().run(("export", "csv"), self.folder, self.around({}), timeout_s=60)
+        assert done.code == 0, done.err
+        return done.out
 
     def write(self, name: str, *rows: str) -> str:
         """Write a file of fund receipts as a bank's system would, and return its name."""
