@@ -1,5 +1,7 @@
 """Refusals of the solar package; staff read them, so they are in Chinese."""
 
+from datetime import date
+
 
 class SolarError(Exception):
     """The base of every refusal of the solar package."""
@@ -19,3 +21,21 @@ class SettlementRefused(SolarError):
     def __init__(self, meter: str, reason: str) -> None:
         self.meter, self.reason = meter, reason
         super().__init__(f"电表 {meter}：{reason}")
+
+
+class NoTariff(SolarError):
+    """A tariff class or coal price that is not known for a day."""
+
+    def __init__(self, what: str, day: date) -> None:
+        self.what, self.day = what, day
+        super().__init__(f"{day} 没有“{what}”的电价")
+
+
+class DebtRefused(SolarError):
+    """A loan on a village station, which must be free of debt."""
+
+    def __init__(self, named: str, since: date, document: str) -> None:
+        self.named, self.since, self.document = named, since, document
+        super().__init__(
+            f"{named}：{document}规定，自 {since:%Y-%m} 起村级扶贫电站不得负债建设，电站资产和收益不得抵押、质押，不能放款"
+        )

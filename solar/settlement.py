@@ -1,20 +1,20 @@
-"""Settlement of solar income: what the meters read, what the grid and the nation pay, the split, and the sweep.
+"""Settlement of solar income: what the grid and the nation pay, the split, and the sweep.
 
-The coal price part arrives soon, the national subsidy late: generation, receivable and cash are three records.
+The coal price part arrives soon, the national subsidy late, and either before or after the reading that it is for: cash is a
+record of its own, which months it pays is a question (`solar/matching.py`), and what is over waits for the next reading.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from decimal import Decimal
 from fractions import Fraction
 
-from sqlalchemy import delete, insert, select, text, tuple_
+from sqlalchemy import delete, insert, select, text
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, business_date_from
 from ledger.calendar import month_of
-from ledger.journal import Dimensions, JournalEntry
+from ledger.journal import JournalEntry
 from ledger.money import split_in_two
 from ledger.posting import post_many
 from ledger.queries import free_references
@@ -26,98 +26,46 @@ from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
 from solar.stations import Station, stations
-from solar.tables import reading, receipt, sweep
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """What a meter fed into the grid in a month, and what is due for it in fen."""
-
-    meter: str
-    month: date
-    kwh: Decimal
-    coal_fen: int
-    subsidy_fen: int
+from solar.tables import receipt, sweep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """Cash for a month of a meter, in fen; `reference` is the payer's serial number."""
+    """Cash for a month of a meter, or for several (no month), in fen; `reference` is the payer's serial number."""
 
     meter: str
-    month: date
+    month: date | None
     reference: str
     received_on: date
     coal_fen: int
     subsidy_fen: int
 
 
-def read(session: Session, readings: Sequence[Reading]) -> list[Reading]:
-    """Book meter readings; one already booked with the same figures stays as it is. Return the new ones.
-
-    Raises:
-        SettlementRefused: the meter is unknown, a figure is negative, or the month is booked with other figures.
-        FutureDate: a month has not begun.
-    """
-    today = business_date_from(session, (one.month for one in readings))
-    known = stations(session, {one.meter for one in readings})
-    stored = {
-        (row.meter, row.month): (row.kwh, row.coal_fen, row.subsidy_fen)
-        for row in session.execute(select(reading).where(reading.c.meter.in_({one.meter for one in readings})))
-    }
-    fresh: list[Reading] = []
-    for one in readings:
-        _require(one.meter in known, one.meter, "没有登记的电站")
-        since = known[one.meter].connected_on
-        _require(one.month >= month_of(since), one.meter, f"{since} 并网，{one.month:%Y-%m} 不可能有电量")
-        _require(one.kwh >= 0 and one.coal_fen >= 0 and one.subsidy_fen >= 0, one.meter, "电量和电费不得为负")
-        figures = (one.kwh, one.coal_fen, one.subsidy_fen)
-        if (one.meter, one.month) in stored:
-            _require(stored[(one.meter, one.month)] == figures, one.meter, f"{one.month:%Y-%m} 已登记，且数字不同")
-            continue
-        stored[(one.meter, one.month)] = figures
-        fresh.append(one)
-    if fresh:
-        session.execute(
-            insert(reading).inline(),
-            [
-                {
-                    "book_id": known[one.meter].book.id, "meter": one.meter, "month": one.month, "kwh": one.kwh,
-                    "coal_fen": one.coal_fen, "subsidy_fen": one.subsidy_fen,
-                }
-                for one in fresh
-            ],
-        )  # fmt: skip
-    _post(session, known, [(one.meter, f"{one.month:%Y-%m}/generated", "generated", today, "光伏发电应收电费",
-          entries.generated(one.coal_fen, one.subsidy_fen, _dims(known[one.meter]))) for one in fresh])  # fmt: skip
-    return fresh
-
-
 def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
     """Book cash for readings and split it; return the receipts that are new.
 
     Raises:
-        SettlementRefused: no reading of that month, more than is due, or the serial number is used for something else.
+        SettlementRefused: the meter is unknown, the month lies before its connection, an amount is negative or there is none,
+            or the serial number is used for something else.
         FutureDate: cash of a day that has not come.
     """
     business_date_from(session, (one.received_on for one in receipts))
     known = stations(session, {one.meter for one in receipts})
-    due = _open(session, known)
     stored = {
         (row.meter, row.reference): (row.month, row.received_on, row.coal_fen, row.subsidy_fen)
         for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))
     }
     fresh: list[tuple[Receipt, int]] = []
     for one in receipts:
+        _require(one.meter in known, one.meter, "没有登记的电站")
         found = stored.get((one.meter, one.reference))
         facts = (one.month, one.received_on, one.coal_fen, one.subsidy_fen)
         if found is not None:
             _require(found == facts, one.meter, f"流水号 {one.reference} 已用于另一笔到账")
             continue
-        coal, subsidy = due.get((one.meter, one.month), (0, 0))
-        fits = 0 <= one.coal_fen <= coal and 0 <= one.subsidy_fen <= subsidy and one.coal_fen + one.subsidy_fen > 0
-        _require(fits, one.meter, f"{one.month:%Y-%m} 到账超过应收")
-        due[(one.meter, one.month)] = (coal - one.coal_fen, subsidy - one.subsidy_fen)
+        _require(min(one.coal_fen, one.subsidy_fen) >= 0 < one.coal_fen + one.subsidy_fen, one.meter, "到账金额必须大于零")
+        since = known[one.meter].connected_on
+        _require(one.month is None or one.month >= month_of(since), one.meter, f"{since} 并网，不可能有此前的电费")
         stored[(one.meter, one.reference)] = facts
         share = Fraction(known[one.meter].loan_percent, 100)
         fresh.append((one, split_in_two(one.coal_fen + one.subsidy_fen, share)[0]))
@@ -134,7 +82,7 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
             ],
         )  # fmt: skip
     _post(session, known, [(one.meter, f"received/{one.reference}", "received", one.received_on,
-          "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, loan_fen, _dims(known[one.meter])))
+          "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, loan_fen, known[one.meter]))
           for one, loan_fen in fresh])  # fmt: skip
     return [one for one, _ in fresh]
 
@@ -155,26 +103,6 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         _require(not any(swept), meter, "到账已划转还贷，不能撤销")
     for meter, reference in keys:
         take_back(session, known[meter].book, f"solar/{meter}/received/{reference}", today, actor)
-
-
-def undo_readings(session: Session, keys: Sequence[tuple[str, date]], actor: str) -> None:
-    """Take readings (meter, month) back as if they had never been.
-
-    Raises:
-        SettlementRefused: cash has come for one of them.
-    """
-    today = business_date(session)
-    known = stations(session, {meter for meter, _ in keys})
-    for meter, month in keys:
-        one = known[meter]
-        paid = select(receipt.c.reference).where(
-            receipt.c.book_id == one.book.id, receipt.c.meter == meter, receipt.c.month == month
-        )
-        _require(session.scalar(paid.limit(1)) is None, meter, f"{month:%Y-%m} 已有到账，不能撤销")
-        session.execute(
-            delete(reading).where(reading.c.book_id == one.book.id, reading.c.meter == meter, reading.c.month == month)
-        )
-        take_back(session, one.book, f"solar/{meter}/{month:%Y-%m}/generated", today, actor)
 
 
 _HELD = """
@@ -219,7 +147,7 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     taken = {"closing": closing, "books": [row.book_id for row in rows], "meters": [row.meter for row in rows]}
     session.execute(text(_TAKE), taken)
     _post(session, known, [(row.meter, f"swept/{closing}", "swept", closing, "光伏收益划转还贷",
-          entries.swept(row.fen, _dims(known[row.meter]))) for row in rows])  # fmt: skip
+          entries.swept(row.fen, known[row.meter].dimensions)) for row in rows])  # fmt: skip
     payments = [
         (
             loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],
@@ -234,18 +162,6 @@ def sweep_into_loans(session: Session, closing: date) -> int:
 def _alone(session: Session) -> None:
     """Let nobody else sweep or take cash back until this transaction ends."""
     session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('solar.sweep', 0))"))
-
-
-def _open(session: Session, known: dict[str, Station]) -> dict[tuple[str, date], tuple[int, int]]:
-    """Return what is still due, (coal part, subsidy part) in fen, by meter and month."""
-    due = {
-        (row.meter, row.month): (row.coal_fen, row.subsidy_fen)
-        for row in session.execute(select(reading).where(reading.c.meter.in_(known)))
-    }
-    for row in session.execute(select(receipt).where(tuple_(receipt.c.meter, receipt.c.month).in_(list(due)))) if due else ():
-        coal, subsidy = due[(row.meter, row.month)]
-        due[(row.meter, row.month)] = (coal - row.coal_fen, subsidy - row.subsidy_fen)
-    return due
 
 
 def _post(
@@ -267,10 +183,6 @@ def _post(
             if lines
         ],
     )  # fmt: skip
-
-
-def _dims(one: Station) -> Dimensions:
-    return Dimensions(county=one.book.county, project=one.meter)
 
 
 def _require(condition: bool, meter: str, reason: str) -> None:  # noqa: FBT001

@@ -1,13 +1,20 @@
-"""Tables of the solar package, keyed by the county's book. Generation, receivable and cash are three records, never one."""
+"""Tables of the solar package, keyed by the county's book. Generation, receivable and cash are three records, never one.
+
+`reading` is what was read, each version once, the highest one holds; without kWh and register it is withdrawn. `receivable` is
+what each version of a month's dues adds to those before it. `receipt` is cash, for a month or (without one) for several.
+"""
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
+    CheckConstraint,
     Column,
     Date,
     DateTime,
     ForeignKeyConstraint,
     Index,
     Integer,
+    LargeBinary,
     Numeric,
     PrimaryKeyConstraint,
     Table,
@@ -23,15 +30,45 @@ station = Table(
     metadata,
     Column("book_id", BigInteger, nullable=False),
     Column("meter", Text, nullable=False),
-    Column("household", Text, nullable=False),
-    Column("loan_book_id", BigInteger, nullable=False),
-    Column("loan_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False, server_default="household"),
+    Column("household", Text),
+    Column("owner", Text),
+    Column("loan_book_id", BigInteger),
+    Column("loan_id", BigInteger),
     Column("watts", Integer, nullable=False),
     Column("connected_on", Date, nullable=False),
     Column("loan_percent", Integer, nullable=False),
+    Column("tariff", Text),
+    Column("first_register", Numeric, nullable=False, server_default="0"),
+    Column("account_sealed", LargeBinary),
+    Column("account_hmac", LargeBinary),
+    Column("account_masked", Text),
     PrimaryKeyConstraint("book_id", "meter"),
     UniqueConstraint("book_id", "loan_book_id", "loan_id"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
+    CheckConstraint(
+        "kind = 'household' AND num_nulls(household, loan_book_id, loan_id) = 0 OR kind = 'village' AND owner IS NOT NULL "
+        "AND household IS NULL AND tariff IS NOT NULL AND num_nulls(loan_book_id, loan_id) IN (0, 2)",
+        name="kind",
+    ),
+    CheckConstraint("num_nulls(account_sealed, account_hmac, account_masked) IN (0, 3)", name="account"),
+    schema="solar",
+)
+
+swap = Table(
+    "swap",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("old_end", Numeric, nullable=False),
+    Column("new_start", Numeric, nullable=False),
+    Column("new_meter", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "meter", "month"),
+    UniqueConstraint("book_id", "new_meter"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
     schema="solar",
 )
 
@@ -41,11 +78,32 @@ reading = Table(
     Column("book_id", BigInteger, nullable=False),
     Column("meter", Text, nullable=False),
     Column("month", Date, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("kwh", Numeric),
+    Column("register", Numeric),
+    Column("coal_fen", BigInteger),
+    Column("subsidy_fen", BigInteger),
+    Column("estimated", Boolean, nullable=False, server_default=text("false")),
+    Column("actor", Text, nullable=False, server_default=""),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "meter", "month", "version"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    CheckConstraint("kwh IS NULL OR register IS NULL", name="one"),
+    schema="solar",
+)
+
+receivable = Table(
+    "receivable",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("month", Date, nullable=False),
+    Column("version", Integer, nullable=False),
     Column("kwh", Numeric, nullable=False),
     Column("coal_fen", BigInteger, nullable=False),
     Column("subsidy_fen", BigInteger, nullable=False),
     Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
-    PrimaryKeyConstraint("book_id", "meter", "month"),
+    PrimaryKeyConstraint("book_id", "meter", "month", "version"),
     ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
     schema="solar",
 )
@@ -56,7 +114,7 @@ receipt = Table(
     Column("book_id", BigInteger, nullable=False),
     Column("meter", Text, nullable=False),
     Column("reference", Text, nullable=False),
-    Column("month", Date, nullable=False),
+    Column("month", Date),
     Column("received_on", Date, nullable=False),
     Column("coal_fen", BigInteger, nullable=False),
     Column("subsidy_fen", BigInteger, nullable=False),
@@ -64,7 +122,7 @@ receipt = Table(
     Column("household_fen", BigInteger, nullable=False),
     Column("swept_on", Date),
     PrimaryKeyConstraint("book_id", "meter", "reference"),
-    ForeignKeyConstraint(["book_id", "meter", "month"], ["solar.reading.book_id", "solar.reading.meter", "solar.reading.month"]),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
     Index("ix_receipt_held", "book_id", "meter", postgresql_where=text("swept_on IS NULL AND loan_fen > 0")),
     schema="solar",
 )
