@@ -31,6 +31,7 @@ from app import (
     cli_scale,
     cli_scheduler,
     cli_seal,
+    cli_solar,
     cli_subsidy,
     cli_suspicion,
     cli_voucher,
@@ -48,7 +49,7 @@ from app.demo.run import run as run_demo
 from app.distribution import SpansBooks
 from app.entrance import Day, Stopped, day_of, opened
 from app.heads import HeadsRefused
-from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, Outcome, import_file, write_errors
+from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, import_file
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
@@ -56,7 +57,7 @@ from app.manifest import ManifestUnreadable
 from app.partitioning import BooksInUse
 from app.restore import BackupRefused, PlaceNotEmpty
 from app.scheduler import NoDatabase
-from app.screen import busy, err, out, print_checks, print_errors, print_night, print_status, say
+from app.screen import busy, err, out, print_checks, print_night, print_outcome, print_status, say
 from app.settings import BadAddress
 from app.status import as_json
 from app.status import status as status_of
@@ -82,6 +83,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_scale.app, name="scale")
 app.add_typer(cli_seal.app, name="seal")
+app.add_typer(cli_solar.app, name="solar")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")
@@ -274,33 +276,11 @@ def _add_import(kind: str, title: str) -> None:
                 outcome = import_file(
                     system.engine, IMPORTERS[kind], file, desk, dry_run=dry_run, accept_good_rows=accept_good_rows
                 )
-        _report(outcome, file, dry_run=dry_run)
+        print_outcome(outcome, file, dry_run=dry_run)
 
 
 for _importer in IMPORTERS.values():
     _add_import(_importer.kind, _importer.title)
-
-
-def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
-    """Print what came of an import; exit 1 if nothing was taken because of errors."""
-    if outcome.repeated:
-        say(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
-        return
-    if outcome.errors:
-        print_errors(outcome.errors, outcome.file)
-        errors_file = file.with_name(f"{file.stem}-错误.csv")
-        try:
-            write_errors(outcome.errors, errors_file)
-            say(f"全部错误已写入 {errors_file}", err)
-        except OSError as refusal:
-            say(f"错误文件 {errors_file} 无法写入：{refusal.strerror}", err)
-    if outcome.batch is not None:
-        new = "" if outcome.fresh >= outcome.taken else f", {outcome.fresh} of them new (新增)"
-        say(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次){new}")
-    elif dry_run:
-        say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
-    if outcome.errors and outcome.batch is None:
-        raise typer.Exit(1)
 
 
 def _serve(system: System, port: int) -> None:

@@ -4,12 +4,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
 from fractions import Fraction
+from pathlib import Path
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
 
+from app.imports.batch import Outcome, write_errors
 from app.imports.cells import RowError
 from app.status import Status
 from app.tracing import Trace
@@ -135,6 +138,28 @@ def print_errors(errors: Sequence[RowError], file: str) -> None:
     for error in errors[:MOST_ERRORS]:
         table.add_row(str(error.row), Text(error.column), Text(error.value), Text(error.reason))
     err.print(table)
+
+
+def print_outcome(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
+    """Print what came of an import; exit 1 if nothing was taken because of errors."""
+    if outcome.repeated:
+        say(f"{outcome.file}: 此文件内容已导入过（批次 {outcome.batch}），未作任何更改")
+        return
+    if outcome.errors:
+        print_errors(outcome.errors, outcome.file)
+        errors_file = file.with_name(f"{file.stem}-错误.csv")
+        try:
+            write_errors(outcome.errors, errors_file)
+            say(f"全部错误已写入 {errors_file}", err)
+        except OSError as refusal:
+            say(f"错误文件 {errors_file} 无法写入：{refusal.strerror}", err)
+    if outcome.batch is not None:
+        new = "" if outcome.fresh >= outcome.taken else f", {outcome.fresh} of them new (新增)"
+        say(f"imported {outcome.taken} of {outcome.rows} rows as batch {outcome.batch} (批次){new}")
+    elif dry_run:
+        say(f"dry run: {outcome.taken} of {outcome.rows} rows would be imported; nothing was written (试运行)")
+    if outcome.errors and outcome.batch is None:
+        raise typer.Exit(1)
 
 
 def print_loan(contract: Contract, life: Life, day: date) -> None:

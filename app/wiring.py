@@ -29,6 +29,7 @@ import loans.tables
 import loans.ties
 import registry.households
 import solar.settlement
+import solar.stations
 import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
@@ -56,6 +57,7 @@ from loans.rest import rest, rests
 from loans.suspicions.lists import any_listed
 from registry.cipher import Cipher, load_cipher
 from scheduling.close import Step
+from solar.unburdened import VillageStationsUnburdened
 
 LOAN_EVENTS = Chain("loans", loans.tables.event)
 CHAINS = (
@@ -112,7 +114,7 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed)
+            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed, solar.stations.any_sealed)
             return not any(any_kept(session) for any_kept in kept)
     finally:
         engine.dispose()
@@ -126,7 +128,7 @@ def begin(session: Session, first: date) -> None:
 
 def disbursement_checks() -> tuple[DisbursementCheck, ...]:
     """Return who is asked before loans are made."""
-    return (PoolCapacity(),)
+    return PoolCapacity(), VillageStationsUnburdened()
 
 
 def voucher_checks() -> tuple[VoucherCheck, ...]:

@@ -140,7 +140,7 @@ def _loan_row(loan: DemoLoan) -> dict[str, object]:
 def _station_row(loan: DemoLoan) -> dict[str, object]:
     return {
         "县区": loan.place.name, "银行代码": loan.place.bank, "借据号": loan.contract, "电表号": f"M{loan.contract}",
-        "建档立卡号": loan.household, "容量(kW)": 5, "并网日期": station_day(loan), "还贷比例(%)": 85,
+        "建档立卡号": loan.household, "容量(kW)": 5, "并网日期": station_day(loan), "还贷比例(%)": 85, "电价类别": "全额上网",
     }  # fmt: skip
 
 

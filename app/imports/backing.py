@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 
 from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
@@ -20,9 +21,10 @@ from ledger.money import yuan
 from ledger.reversal import FILE_UNDONE
 from loans.contract import Contract
 from loans.errors import UnknownLoan
-from solar import settlement
+from registry.identity import masked_account
+from solar import metering, settlement
 from solar import stations as plants
-from solar.errors import SettlementRefused
+from solar.errors import SettlementRefused, StationRefused
 from solar.tables import station
 
 OLD = "此批次由旧版本导入，没有记下可撤销的内容"
@@ -49,20 +51,26 @@ def undo_fund_receipts(session: Session, desk: Desk, made: Made) -> None:
         funds.withdraw(session, book_named(session, BookCode(code)), references, desk.actor, FILE_UNDONE)
 
 
-def stations(session: Session, _: Desk, records: Sequence[Record]) -> Made:
-    """Register stations."""
+def stations(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Register stations, households' with their loans and villages'."""
     look = Lookup(session, records)
-    wanted = []
-    for r in records:
-        loan = look.contract(r, r["并网日期"])
-        wanted.append(
-            plants.Station(
-                book=look.book(r, BookKind.SOLAR, r["并网日期"]), meter=r["电表号"], household=r["建档立卡号"],
-                loan_book_id=loan.book_id, loan_id=loan.id, watts=int(r["容量(kW)"] * 1000), connected_on=r["并网日期"],
-                loan_percent=r["还贷比例(%)"],
-            )
-        )  # fmt: skip
+    wanted = [_station(look, desk, r) for r in records]
     return [{"book_id": one.book.id, "meter": one.meter} for one in plants.register(session, wanted)]
+
+
+def _station(look: Lookup, desk: Desk, r: Record) -> plants.Station:
+    if bool(r[BANK]) != bool(r[CONTRACT]):
+        raise StationRefused(r["电表号"], "银行代码和借据号须同时填写或同时留空")
+    loan = look.contract(r, r["并网日期"]) if r[CONTRACT] else None
+    percent, account = r["还贷比例(%)"], r["收款账号"]
+    return plants.Station(
+        book=look.book(r, BookKind.SOLAR, r["并网日期"]), meter=r["电表号"], household=r["建档立卡号"],
+        loan_book_id=loan.book_id if loan else 0, loan_id=loan.id if loan else 0, watts=int(r["容量(kW)"] * 1000),
+        connected_on=r["并网日期"], loan_percent=percent if percent is not None else 85 if loan else 0,
+        kind=r["类型"] or plants.StationKind.HOUSEHOLD, owner=r["产权人"], tariff=r["电价类别"],
+        first_register=r["起始示数(kWh)"] or Decimal(0),
+        account=desk.cipher.hide(account, masked_account(account)) if account else None,
+    )  # fmt: skip
 
 
 def undo_stations(session: Session, _: Desk, made: Made) -> None:
@@ -81,19 +89,21 @@ def undo_stations(session: Session, _: Desk, made: Made) -> None:
         session.execute(delete(station).where(station.c.book_id == m["book_id"], station.c.meter == m["meter"]))
 
 
-def settlements(session: Session, _: Desk, records: Sequence[Record]) -> Made:
+def settlements(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Book meter readings, and the cash of the rows that bring any."""
-    readings = [
-        settlement.Reading(
-            meter=r["电表号"], month=r["月份"], kwh=r["上网电量(kWh)"], coal_fen=r["标杆电费(元)"],
-            subsidy_fen=r["国家补贴(元)"],
-        )
-        for r in records
-    ]  # fmt: skip
-    fresh = settlement.read(session, readings)
-    cash = settlement.receive(session, [receipt for r in records if (receipt := _receipt(r)) is not None])
+    known_as = plants.swapped_meters(session, [r["电表号"] for r in records])
+    meters = [known_as.get(r["电表号"], r["电表号"]) for r in records]
+    readings, receipts = [], []
+    for r, meter in zip(records, meters, strict=True):
+        reading, receipt = _reading(r, meter), _receipt(r, meter)
+        if reading is None and receipt is None:
+            raise SettlementRefused(meter, "既没有电量或表底示数，也没有到账")
+        readings += [reading] if reading else []
+        receipts += [receipt] if receipt else []
+    fresh = metering.read(session, readings, desk.actor)
+    cash = settlement.receive(session, receipts)
     return [
-        *({"meter": one.meter, "read": one.month.isoformat()} for one in fresh),
+        *({"meter": one.meter, "read": one.month.isoformat(), "version": one.version} for one in fresh),
         *({"meter": one.meter, "received": one.reference} for one in cash),
     ]
 
@@ -103,8 +113,8 @@ def undo_settlements(session: Session, desk: Desk, made: Made) -> None:
     if any("month" in m for m in made):
         raise ImportRefused(OLD)
     settlement.undo_receipts(session, [(m["meter"], m["received"]) for m in made if "received" in m], desk.actor)
-    readings = [(m["meter"], date.fromisoformat(m["read"])) for m in made if "read" in m]
-    settlement.undo_readings(session, readings, desk.actor)
+    readings = [(m["meter"], date.fromisoformat(m["read"]), m.get("version")) for m in made if "read" in m]
+    metering.undo(session, readings, desk.actor)
 
 
 def claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
@@ -127,7 +137,24 @@ def undo_claims(session: Session, desk: Desk, made: Made) -> None:
         guarantees.claims.undo(session, one, m["step"], desk.actor)
 
 
-def _receipt(r: Record) -> settlement.Receipt | None:
+def _reading(r: Record, meter: str) -> metering.Reading | None:
+    """Return what a settlement's row says was read, or None if it says nothing of it.
+
+    Raises:
+        SettlementRefused: a reading without its month.
+    """
+    kwh, register = r["上网电量(kWh)"], r["表底示数(kWh)"]
+    if kwh is None and register is None:
+        return None
+    if r["月份"] is None:
+        raise SettlementRefused(meter, "电量须写明月份")
+    return metering.Reading(
+        meter=meter, month=r["月份"], kwh=kwh, register=register,
+        coal_fen=r["标杆电费(元)"], subsidy_fen=r["国家补贴(元)"], estimated=bool(r["估算"]), corrects=bool(r["更正"]),
+    )  # fmt: skip
+
+
+def _receipt(r: Record, meter: str) -> settlement.Receipt | None:
     """Return the cash of a settlement's row, or None if it brings none.
 
     Raises:
@@ -138,9 +165,9 @@ def _receipt(r: Record) -> settlement.Receipt | None:
     if not any(given):
         return None
     if not all(given):
-        raise SettlementRefused(r["电表号"], "到账须同时填写流水号、到账日期和金额")
+        raise SettlementRefused(meter, "到账须同时填写流水号、到账日期和金额")
     return settlement.Receipt(
-        meter=r["电表号"], month=r["月份"], reference=r[SERIAL], received_on=r["到账日期"], coal_fen=coal, subsidy_fen=subsidy
+        meter=meter, month=r["月份"], reference=r[SERIAL], received_on=r["到账日期"], coal_fen=coal, subsidy_fen=subsidy
     )
 
 

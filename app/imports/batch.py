@@ -16,7 +16,7 @@ from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.orm import Session
 
 from app.imports.cells import Column, Record, RowError, parse_rows
-from app.imports.sheet import read_sheet
+from app.imports.sheet import SheetRow, read_sheet
 from app.tables import import_batch
 from guarantees.errors import GuaranteeError
 from ledger import audit
@@ -74,8 +74,19 @@ class Outcome:
     repeated: bool = False
 
 
+Reader = Callable[[Path, Sequence[str]], tuple[bytes, list[SheetRow]]]
+"""Returns a file's bytes and its rows under the headings of its kind, of which some are required."""
+
+
 def import_file(
-    engine: Engine, importer: Importer, path: Path, desk: Desk, *, dry_run: bool = False, accept_good_rows: bool = False
+    engine: Engine,
+    importer: Importer,
+    path: Path,
+    desk: Desk,
+    *,
+    dry_run: bool = False,
+    accept_good_rows: bool = False,
+    reader: Reader = read_sheet,
 ) -> Outcome:
     """Import a file, and return every error found; without errors (or if good rows are accepted) it is written.
 
@@ -83,7 +94,7 @@ def import_file(
         SheetRefused: the file is no table we can read.
     """
     required = [column.heading for column in importer.columns if column.required]
-    content, rows = read_sheet(path, required)
+    content, rows = reader(path, required)
     digest = hashlib.sha256(content).hexdigest()
     with unit_of_work(engine) as session:
         before = session.scalar(

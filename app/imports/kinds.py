@@ -38,6 +38,8 @@ from loans.relending.pledge import Asset
 from loans.subsidy.schemes import Mode
 from loans.terms import GraceKind, Method
 from loans.terms.rates import references
+from solar.stations import KIND_NAMES
+from solar.tariffs import tariffs
 
 _PRODUCTS = {name: product.code for product in products() for name in (product.name, product.code)}
 _PLACE = (Column(COUNTY, text_cell), Column(BANK, text_cell))
@@ -51,6 +53,7 @@ _PAYMENTS = {"还款": "repaid", "减额还款": "smaller", "预存": "ahead", "
 _WAYS = {"先收后贴": Mode.HOUSEHOLD_FIRST, "直贴银行": Mode.TO_BANK, "预拨清算": Mode.PREPAID}
 _DRAW_STEPS = {"借入": "drawn", "展期": "extended", "归还": "repaid"}
 _YES_NO = {"是": True, "否": False}
+_TARIFFS = {name: one.code for one in tariffs().classes.values() for name in (one.name, one.code)}
 _LOAN = (*_PLACE, Column(CONTRACT, code_cell))
 _WANTED = (
     *_LOAN, Column("产品", one_of(_PRODUCTS)), Column("借款人", text_cell), Column("证件号码", any_id_cell),
@@ -299,16 +302,23 @@ _ALL = (
         kind="stations", title="光伏电站", unique=("电表号",),
         apply=backing.stations, undo=backing.undo_stations,
         columns=(
-            *_LOAN, Column("电表号", code_cell), Column("建档立卡号", text_cell), Column("容量(kW)", number_cell),
-            Column("并网日期", date_cell), Column("还贷比例(%)", whole_cell),
+            Column(COUNTY, text_cell), Column(BANK, text_cell, required=False), Column(CONTRACT, code_cell, required=False),
+            Column("电表号", code_cell), Column("建档立卡号", text_cell, required=False), Column("容量(kW)", number_cell),
+            Column("并网日期", date_cell), Column("还贷比例(%)", whole_cell, required=False),
+            Column("类型", one_of(KIND_NAMES), required=False), Column("产权人", text_cell, required=False),
+            Column("收款账号", account_cell, required=False), Column("电价类别", one_of(_TARIFFS), required=False),
+            Column("起始示数(kWh)", number_cell, required=False),
         ),
     ),
     Importer(
         kind="solar-settlements", title="光伏结算", unique=("电表号", "月份", SERIAL),
         apply=backing.settlements, undo=backing.undo_settlements,
         columns=(
-            Column("电表号", code_cell), Column("月份", month_cell), Column("上网电量(kWh)", number_cell),
-            Column("标杆电费(元)", zero_or_more_fen_cell), Column("国家补贴(元)", zero_or_more_fen_cell),
+            Column("电表号", code_cell), Column("月份", month_cell, required=False),
+            Column("上网电量(kWh)", number_cell, required=False), Column("表底示数(kWh)", number_cell, required=False),
+            Column("标杆电费(元)", zero_or_more_fen_cell, required=False),
+            Column("国家补贴(元)", zero_or_more_fen_cell, required=False),
+            Column("估算", one_of(_YES_NO), required=False), Column("更正", one_of(_YES_NO), required=False),
             Column(SERIAL, code_cell, required=False), Column("到账日期", date_cell, required=False),
             Column("到账标杆电费(元)", zero_or_more_fen_cell, required=False),
             Column("到账国家补贴(元)", zero_or_more_fen_cell, required=False),

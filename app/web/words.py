@@ -72,6 +72,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "guarantees.lost": "确认代偿损失",
     "guarantees.liability": "风险补偿责任变动",
     "solar.generated": "光伏应收电费",
+    "solar.corrected": "更正光伏应收电费",
     "solar.received": "光伏电费到账",
     "solar.swept": "光伏收益还贷",
     "ledger.year_closed": "年度结转",
