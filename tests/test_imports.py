@@ -812,8 +812,8 @@ def test_other_kinds_refuse_row_by_row_too(still: Town) -> None:
     )  # fmt: skip
     money = {"流水号": "R1", "到账日期": "2017-01-01", "到账标杆电费(元)": "157.97"}
     still.refuses(
-        "solar-settlements", [reading("M9"), reading("M1", **money), reading("M1", 月份="2017-13")],
-        (2, "整行", "", "没有登记的电站"), (3, "整行", "", "2017-01 到账超过应收"), (4, "月份", "2017-13", "不是月份"),
+        "solar-settlements", [reading("M9"), reading("M1", 月份="2016-11", **money), reading("M1", 月份="2017-13")],
+        (2, "整行", "", "没有登记的电站"), (3, "整行", "", "2016-11 不可能有电量"), (4, "月份", "2017-13", "不是月份"),
     )  # fmt: skip
     still.refuses("households", [home(1, 人口="5")], (2, "整行", "", "建档立卡号 H1：已登记，且内容不同"))
 
