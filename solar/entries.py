@@ -1,7 +1,7 @@
 """The accounting of solar income held for households (PVA books), one pure function per event."""
 
 from ledger.journal import Dimensions, Posting, credit, debit, merged
-from solar.stations import Station, StationKind
+from solar.stations import Station, StationKind, dimensions
 
 CASH = "1004"
 RECEIVABLE_COAL, RECEIVABLE_SUBSIDY = "1036.05", "1036.06"
@@ -27,7 +27,7 @@ def generated(coal_fen: int, subsidy_fen: int, station: Dimensions) -> Lines:
 
 def received(coal_fen: int, subsidy_fen: int, loan_fen: int, of: Station) -> Lines:
     """Cash arrives and is split between the loan and the owner; what is beyond all dues makes the receivables negative."""
-    whole, station = coal_fen + subsidy_fen, of.dimensions
+    whole, station = coal_fen + subsidy_fen, dimensions(of)
     return merged(
         [
             debit(CASH, whole, station),

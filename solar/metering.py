@@ -27,7 +27,7 @@ from solar.errors import SettlementRefused
 from solar.generation import RegisterFalls
 from solar.receivable import Due
 from solar.records import Version, Versions, booked_dues, station_dues, swaps_of, versions_of
-from solar.stations import Station, stations, swapped_meters
+from solar.stations import Station, dimensions, stations, swapped_meters
 from solar.tables import reading, receipt, receivable, swap
 
 
@@ -216,7 +216,7 @@ def _post(session: Session, made: Sequence[tuple[Station, date, int, Due]], toda
                 event=names[(station.meter, month)],
             )
             for station, month, version, change in made
-            if (lines := entries.generated(change.coal_fen, change.subsidy_fen, station.dimensions))
+            if (lines := entries.generated(change.coal_fen, change.subsidy_fen, dimensions(station)))
         ],
     )  # fmt: skip
 

@@ -25,7 +25,7 @@ from loans.quarantine.queries import set_aside_now
 from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
-from solar.stations import Station, stations
+from solar.stations import Station, dimensions, stations
 from solar.tables import receipt, sweep
 
 
@@ -147,7 +147,7 @@ def sweep_into_loans(session: Session, closing: date) -> int:
     taken = {"closing": closing, "books": [row.book_id for row in rows], "meters": [row.meter for row in rows]}
     session.execute(text(_TAKE), taken)
     _post(session, known, [(row.meter, f"swept/{closing}", "swept", closing, "光伏收益划转还贷",
-          entries.swept(row.fen, known[row.meter].dimensions)) for row in rows])  # fmt: skip
+          entries.swept(row.fen, dimensions(known[row.meter]))) for row in rows])  # fmt: skip
     payments = [
         (
             loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],

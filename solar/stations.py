@@ -67,11 +67,6 @@ class Station:
         """Tell whether another registration says the same; sealing a number twice gives two ciphertexts."""
         return self == other and (self.account and self.account.mark) == (other.account and other.account.mark)
 
-    @property
-    def dimensions(self) -> Dimensions:
-        """Whose money its postings move."""
-        return Dimensions(county=self.book.county, project=self.meter)
-
 
 def register(session: Session, wanted: Sequence[Station]) -> list[Station]:
     """Register stations and return those that are new; one that is there with the same facts stays as it is.
@@ -133,6 +128,11 @@ def swapped_meters(session: Session, meters: Collection[str]) -> dict[str, str]:
     """Return, of these numbers, those of meters that replaced another: the meter by which the station is known."""
     rows = session.execute(select(swap.c.new_meter, swap.c.meter).where(swap.c.new_meter.in_(list(meters))))
     return {row.new_meter: row.meter for row in rows}
+
+
+def dimensions(one: Station) -> Dimensions:
+    """Return what a station's postings say of it."""
+    return Dimensions(county=one.book.county, project=one.meter)
 
 
 def any_sealed(session: Session) -> bool:
