@@ -35,7 +35,7 @@ from solar.generation import Read, Swap, months_of
 from solar.matching import match
 from solar.metering import MeterSwap, Reading
 from solar.positions import Lack, Position, missing, positions
-from solar.receivable import Due, dues_of
+from solar.receivable import Due, due_for, dues_of
 from solar.settlement import Receipt
 from solar.stations import Station, StationKind, any_sealed, register, stations
 from solar.tariffs import tariffs
@@ -122,6 +122,12 @@ def test_a_tariff_is_that_of_the_day_of_connection(code: str, connected: date, p
 def test_a_class_without_a_tariff_on_the_day_is_refused(code: str, connected: date) -> None:
     with pytest.raises(NoTariff):
         tariffs().tariff(code, connected)
+
+
+def test_no_part_is_rounded_on_its_own() -> None:
+    """50 kWh: 19.745 and 22.755 would be 19.75 and 22.76, a fen more than 42.50; 0.1 kWh is 0.085, of which 0.04 is coal."""
+    assert due_for(D(50), D("0.3949"), D("0.4551")) == Due(1_975, 2_275)
+    assert due_for(D("0.1"), D("0.3949"), D("0.4551")) == Due(4, 5)
 
 
 def test_when_the_coal_price_moves_only_the_split_moves() -> None:
@@ -283,6 +289,18 @@ def test_what_is_missing_is_listed_by_the_rule_of_each_part(session: Session, su
     assert (Lack.SUBSIDY, NOV, 18_204) not in lacks(date(2019, 3, 31))
     assert (Lack.SUBSIDY, NOV, 18_204) in lacks(date(2019, 4, 1)), "by the end of the first quarter of the next year"
     assert not [one for one in lacks(date(2019, 12, 31)) if one[:2] == (Lack.SUBSIDY, JAN)]
+
+
+def test_a_receivable_that_nothing_was_read_for_does_not_tie(session: Session, sunny: Station) -> None:
+    metering.read(session, [kwh(NOV, "400")], "t")
+    session.execute(
+        text("INSERT INTO solar.receivable VALUES (:book, 'V1', '2018-12-01', 1, 1, 39, 46)"), {"book": sunny.book.id}
+    )
+    assert broken(session) == [
+        "solar: 1036.05 = receivables less receipts", "solar: stations whose 1036.05 is not theirs",
+        "solar: 1036.06 = receivables less receipts", "solar: stations whose 1036.06 is not theirs",
+        "solar: months whose receivable is not what is read at its tariff",
+    ]  # fmt: skip
 
 
 def test_a_village_station_needs_its_owner_account_and_tariff(session: Session, cipher: Cipher) -> None:
