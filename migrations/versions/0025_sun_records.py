@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0025"
-down_revision = "0022"
+down_revision = "0023"
 
 _STATION = """
 ALTER TABLE solar.station ADD COLUMN kind text NOT NULL DEFAULT 'household', ADD COLUMN owner text, ADD COLUMN tariff text,
