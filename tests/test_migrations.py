@@ -18,6 +18,9 @@ from loans.relending.draw import Form
 from loans.relending.queries import draws
 from loans.schedule import Position
 from loans.terms import AT_MATURITY, DayCount, Method
+from solar.positions import positions
+from solar.receivable import Due
+from solar.stations import stations
 
 
 def test_the_schema_is_what_the_tables_declare(server_url: str) -> None:
@@ -107,6 +110,29 @@ def test_loans_booked_before_terms_were_data_keep_their_terms(server_url: str) -
         row = session.execute(text("SELECT day_count, anchor, own_dates FROM loans.stream")).one()
         assert tuple(row) == ("act/365", date(2017, 5, 10), False)
         assert tuple(session.execute(text("SELECT rolling, charges FROM loans.instalment")).one()) == ("following/chinese", False)
+    engine.dispose()
+
+
+def test_readings_booked_before_they_had_versions_stay_due(server_url: str) -> None:
+    address = fresh_database(server_url, "migrated")
+    migrations.migrate(address, "0023")
+    owner = create_engine(address)
+    with owner.begin() as connection:
+        for statement in (
+            "INSERT INTO ledger.book (id, code, kind, name, county, chart) "
+            "VALUES (1, 'PVA-371621', 'PVA', '光伏收益代管专账', '371621', 'fund-2016')",
+            "INSERT INTO solar.station VALUES (1, 'M1', 'H1', 2, 3, 5000, '2016-12-15', 85)",
+            "INSERT INTO solar.reading VALUES (1, 'M1', '2017-01-01', 400, 15796, 18204)",
+            "INSERT INTO solar.receipt VALUES (1, 'M1', 'R1', '2017-01-01', '2017-02-01', 15796, 0, 13427, 2369)",
+        ):
+            connection.execute(text(statement))
+    owner.dispose()
+    migrations.migrate(address)
+    engine = engine_as(address, APP_ROLE)
+    with unit_of_work(engine) as session:
+        (found,) = positions(session, stations(session, ["M1"]))
+        (month,) = found.months
+        assert (month.kwh, month.due, month.open, found.over) == (400, Due(15_796, 18_204), Due(0, 18_204), Due())
     engine.dispose()
 
 
