@@ -18,6 +18,8 @@ from test_loan_life import bullet_loan
 
 from app import wiring
 from app.bankfiles.layout import LayoutRefused
+from app.demo.portfolio import households, loans
+from app.demo.sunshine import solar_rows, station_day
 from app.imports import grid
 from app.imports.batch import Desk, undo
 from app.imports.kinds import IMPORTERS
@@ -26,6 +28,7 @@ from ledger.books import Book
 from ledger.business_day import flip
 from ledger.db import unit_of_work
 from ledger.journal import journal_text
+from ledger.money import decimal_yuan
 from ledger.queries import entry_referenced
 from loans.applications.application import Application
 from registry.cipher import Cipher
@@ -148,6 +151,20 @@ def test_subsidy_ends_after_the_hours_of_a_life_and_after_twenty_years() -> None
     assert found[JAN] == Due(395, 0)
     late = dues_of({date(2037, 4, 1): D(100), date(2037, 5, 1): D(100)}, tariff, 5_000, connected, book)
     assert [due.subsidy_fen for due in late.values()] == [4_551, 0]
+
+
+def test_the_demos_settlements_are_what_its_tariffs_make_due() -> None:
+    book, months = tariffs(), set()
+    roofs = [loan for loan in loans(households()) if loan.product == "GFNH"]
+    for roof in roofs[:: len(roofs) // 50]:
+        connected = station_day(roof)
+        for row in (row for rows in solar_rows([roof]).values() for row in rows):
+            month = date.fromisoformat(f"{row['月份']}-01")
+            amount = {month: D(str(row["上网电量(kWh)"]))}
+            due = dues_of(amount, book.tariff("full_feed_in", connected), 5_000, connected, book)[month]
+            assert (decimal_yuan(due.coal_fen), decimal_yuan(due.subsidy_fen)) == (row["标杆电费(元)"], row["国家补贴(元)"]), row
+            months.add(month)
+    assert {date(2017, 6, 1), date(2017, 7, 1)} <= months, "on both sides of a coal price"
 
 
 def test_a_register_gives_what_it_moved_across_a_swap_and_stated_months() -> None:
