@@ -21,7 +21,7 @@ from app.bankfiles.layout import LayoutRefused
 from app.demo.portfolio import households, loans
 from app.demo.sunshine import solar_rows, station_day
 from app.imports import grid
-from app.imports.batch import Desk, undo
+from app.imports.batch import Desk, import_file, undo
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
 from ledger.books import Book
@@ -437,6 +437,25 @@ def test_every_bad_row_of_a_settlement_file_is_reported_and_leaves_no_trace(arri
         assert reason in one.reason
     with unit_of_work(arrive.engine) as session:
         assert session.scalar(text("SELECT count(*) FROM solar.reading")) == 0
+
+
+def test_stations_of_villages_come_by_file(arrive: Any, cipher: Cipher, tmp_path: Path) -> None:
+    path = tmp_path / "电站.csv"
+    head = "县区,银行代码,借据号,电表号,容量(kW),并网日期,类型,产权人,收款账号,电价类别,起始示数(kWh)\n"
+    good = "惠民县,,,V2,300,2017-05-01,村级,某村,6217 0000 9999 0003,村级扶贫电站,12.5\n"
+    bad = "惠民县,HMRCB,,V3,300,2017-05-01,村级,某村,62170000,村级扶贫电站,\n惠民县,,,V4,300,2015-05-01,村级,某村,62170000,村级扶贫电站,\n"
+    path.write_text(head + good + bad, encoding="utf-8")
+    refused = import_file(arrive.engine, IMPORTERS["stations"], path, Desk(cipher, "t"))
+    assert [(one.row, one.reason) for one in refused.errors] == [
+        (3, "电站 V3：银行代码和借据号须同时填写或同时留空"), (4, "2015-05-01 没有“村级扶贫电站”的电价")
+    ]  # fmt: skip
+    path.write_text(head + good, encoding="utf-8")
+    assert import_file(arrive.engine, IMPORTERS["stations"], path, Desk(cipher, "t")).fresh == 1
+    with unit_of_work(arrive.engine) as session:
+        found = stations(session, ["V2"])["V2"]
+    assert (found.kind, found.loan_id, found.loan_percent, found.first_register) == (StationKind.VILLAGE, 0, 0, D("12.5"))
+    assert found.account is not None
+    assert (cipher.open(found.account.sealed), found.account.masked) == ("6217000099990003", "************0003")
 
 
 def test_a_layout_says_what_columns_mean_and_is_remembered(arrive: Any, tmp_path: Path) -> None:
