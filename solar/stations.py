@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from ledger.books import Book, books
 from ledger.business_day import business_date_from
+from ledger.journal import Dimensions
 from loans.queries import Key, contracts
 from solar.errors import StationRefused
 from solar.tables import station
@@ -101,3 +102,8 @@ def stations(session: Session, meters: Collection[str]) -> dict[str, Station]:
         )
         for row in rows
     }  # fmt: skip
+
+
+def dimensions(one: Station) -> Dimensions:
+    """Return what a station's postings say of it."""
+    return Dimensions(county=one.book.county, project=one.meter)
