@@ -1,7 +1,7 @@
 """Advances (垫付) of solar instalments by a pool, interest-free, where its terms allow them: money lent to a roof in the dark.
 
-It is misuse unless the county's document says otherwise, so a pool advances nothing by default. A separate 光伏保障金 is a pool in
-a fund book of its own: of several that may advance between a county and a bank, the one that covers no loans comes first.
+It is misuse unless the county's document says otherwise, so a pool advances nothing by default. A separate 光伏保障金 is a pool
+in a fund book of its own: of several that may advance between a county and a bank, the one that covers no loans comes first.
 """
 
 from collections.abc import Collection, Mapping, Sequence

@@ -43,10 +43,10 @@ class Contribution:
 
 
 def agree(session: Session, wanted: Sequence[Agreed], actor: str) -> list[Agreed]:
-    """Record agreements and return the new ones; none is ever changed, the latest holds, and one that is there stays as it is.
+    """Record agreements and return the new ones; none is ever changed, the latest holds.
 
     Raises:
-        AgreementRefused: an unknown station, no document or reason, terms that can't be kept, or a beginning in the past: what was
+        AgreementRefused: an unknown station, no document or reason, terms that can't be kept, or a start in the past: what was
             split is split.
     """
     today = business_date(session)

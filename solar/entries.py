@@ -68,7 +68,8 @@ def poured(rungs: Mapping[Rung, int], station: Dimensions) -> Lines:
     """
     moves = {
         Rung.RESERVE: (RESERVE, FOR_LOAN), Rung.COMPANY: (COMPANY, FOR_LOAN), Rung.REFILL_POOL: (FOR_LOAN, CASH),
-        Rung.REFILL_COMPANY: (FOR_LOAN, CASH), Rung.REFILL_RESERVE: (FOR_LOAN, RESERVE), Rung.HOUSEHOLD: (FOR_LOAN, FOR_HOUSEHOLD),
+        Rung.REFILL_COMPANY: (FOR_LOAN, CASH), Rung.REFILL_RESERVE: (FOR_LOAN, RESERVE),
+        Rung.HOUSEHOLD: (FOR_LOAN, FOR_HOUSEHOLD),
     }  # fmt: skip
     lines = []
     for rung, (source, target) in moves.items():

@@ -119,7 +119,7 @@ class Pour:
         return self.facts.contract, reference, nominal - DAY, GraceKind.PRINCIPAL_DEFERRED, nominal
 
 
-def poured(facts: Facts, stand: Stand) -> Pour:
+def poured(facts: Facts, stand: Stand, version: int = 1) -> Pour:
     """Return a station's waterfall of a day, and let its stand move on."""
     steps = pour(facts.agreement, facts.position(stand))
     rungs: Amounts = {
@@ -129,7 +129,7 @@ def poured(facts: Facts, stand: Stand) -> Pour:
     if held:
         rungs[Rung.HELD] = (held, 0, 0)
     stand.move(rungs)
-    return Pour(facts=facts, rungs=rungs, before=stand.poured.get(facts.day, {}))
+    return Pour(facts=facts, rungs=rungs, before=stand.poured.get(facts.day, {}), version=version)
 
 
 def book(session: Session, made: Sequence[Pour], advance: InstalmentAdvance, also: Sequence[JournalEntry] = ()) -> None:

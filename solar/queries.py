@@ -88,6 +88,17 @@ def agreed_on(one: Station, found: Iterable[InForce], day: date) -> Agreement:
     return begun[-1] if begun else simple(one.loan_percent)
 
 
+def later_contributions(session: Session, one: Station, after: date) -> list[tuple[date, str, int]]:
+    """Return money from outside for a station after a day, in order: (value date, source, fen)."""
+    rows = session.execute(
+        text(
+            f"SELECT value_date, source, fen FROM solar.contribution WHERE {_OF} AND value_date > :after ORDER BY value_date, seq"
+        ),
+        {**_keys([one]), "after": after},
+    )
+    return [(row.value_date, row.source, row.fen) for row in rows]
+
+
 def stands(session: Session, asked: Collection[Station], before: date) -> dict[str, Stand]:
     """Return what stations hold before the waterfall of a day; later days that were poured already stand beside it."""
     found: dict[str, Stand] = defaultdict(Stand)

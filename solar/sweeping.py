@@ -21,9 +21,13 @@ from solar.pouring import Facts, Pour, book, poured
 from solar.queries import agreed_on, agreements, stands
 from solar.stations import Station, stations
 
-_CAME = """
-SELECT meter, sum(loan_fen)::bigint AS fen,
-       sum(round(loan_fen::numeric * subsidy_fen / nullif(coal_fen + subsidy_fen, 0)))::bigint AS late_fen
+CAME = (
+    "sum(loan_fen)::bigint AS fen, "
+    "sum(round(loan_fen::numeric * subsidy_fen / nullif(coal_fen + subsidy_fen, 0)))::bigint AS late_fen"
+)
+"""What came for a loan, and of it the share of late subsidy."""
+_CAME = f"""
+SELECT meter, {CAME}
   FROM solar.receipt WHERE swept_on IS NULL AND loan_fen > 0 AND received_on <= :closing GROUP BY book_id, meter
  ORDER BY book_id, meter
 """

@@ -4,6 +4,7 @@ from datetime import date
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
+from test_loan_life import paid_in
 
 from guarantees import claims
 from ledger.books import Book
@@ -19,7 +20,6 @@ from solar.agreeing import Agreed, agree
 from solar.agreement import Agreement, Phase, Settles, Share, Source
 from solar.settlement import Reading, Receipt, read, receive
 from solar.stations import Station, register
-from test_loan_life import paid_in
 
 DRAWN, ENDS = date(2015, 10, 20), date(2018, 10, 20)
 START = date(2018, 11, 1)
@@ -114,7 +114,20 @@ def rungs(session: Session, meter: str = METER) -> list[tuple[date, str, int]]:
         ),
         {
             "meter": meter,
-            "order": "share reserve company pool deferred overdue refill_pool refill_company refill_reserve extra household held".split(),
+            "order": [
+                "share",
+                "reserve",
+                "company",
+                "pool",
+                "deferred",
+                "overdue",
+                "refill_pool",
+                "refill_company",
+                "refill_reserve",
+                "extra",
+                "household",
+                "held",
+            ],
         },
     )
     return [tuple(row) for row in rows]

@@ -1,22 +1,28 @@
 """The waterfall: E8 to the fen, as a pure table and through the books; its laws; and what a correction leaves."""
 
-from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from datetime import date
 
 import pytest
 from conftest import open_city
 from roofs import E8, METER, START, comes, held, pool_that_advances, reads, roof, rungs
+from sqlalchemy import text
 from sqlalchemy.orm import Session
 from test_loan_life import close_nights, failing
 
+from guarantees.advance import PoolAdvance
 from ledger.books import Book
+from ledger.calendar import DAY
 from ledger.journal import journal_text
 from ledger.money import yuan
 from ledger.queries import entry_referenced
+from loans.contract import Contract
 from loans.queries import horizon_now, lives
 from solar.agreeing import Contribution, contribute
-from solar.agreement import Source
+from solar.agreement import Agreement, Source
+from solar.correcting import Corrected, correct
+from solar.errors import CorrectionRefused
 from solar.waterfall import Position, Rung, Step, pour
 
 
@@ -95,3 +101,80 @@ def test_e8_through_the_books(session: Session, city: dict[str, Book]) -> None:
     advanced = entry_referenced(session, city["RCF"].id, "solar/M1/2018-12-20/advanced")
     assert journal_text(advanced.entry) == "2018-12-20 RCF-371621 垫付光伏还贷 G1\n  Dr 1036.02 310.32\n    Cr 1004 310.32"
     assert advanced.entry.event == december.entry.event
+
+
+class _Over(Exception):
+    """Ends a run whose traces are rolled back."""
+
+
+def of_books(session: Session) -> dict[tuple[str, ...], int]:
+    """Every balance by book, account, bank and station."""
+    rows = session.execute(
+        text(
+            "SELECT b.code, account, p.bank, p.project, sum(CASE side WHEN 'D' THEN fen ELSE -fen END)::bigint FROM ledger.posting p "
+            "JOIN ledger.book b ON b.id = p.book_id GROUP BY 1, 2, 3, 4"
+        )
+    )
+    return {tuple(row[:-1]): row[-1] for row in rows if row[-1]}
+
+
+MONTHS = ((date(2018, 11, 1), 400, 15_796), (date(2018, 12, 1), 355, 14_019), (date(2019, 1, 1), 380, 15_006))
+
+
+def winter(session: Session, city: dict[str, Book], terms: Agreement | None, first_coal: int, first_on: date) -> Contract:
+    """E8's three months, the cash of the first being so much, come on a day."""
+    pool_that_advances(session, city)
+    contract = roof(session, city, terms)
+    if terms is not None and terms.reserve_fen:
+        contribute(session, [Contribution(meter=METER, source=Source.RESERVE, reference="Z1", paid_on=START, fen=60_000)], "甲")
+    day = START
+    for month, kwh, coal in MONTHS:
+        on = first_on if month == MONTHS[0][0] else date(month.year, month.month, 18)
+        close_nights(session, day, on - DAY)
+        reads(session, month, kwh)
+        comes(session, month, on, coal=first_coal if month == MONTHS[0][0] else coal)
+        close_nights(session, on, date(month.year, month.month, 20))
+        day = date(month.year, month.month, 21)
+    return contract
+
+
+def as_it_is(session: Session, contract: Contract) -> list[object]:
+    life = lives(session, [contract.key], horizon_now(session))[contract.key]
+    return [rungs(session), of_books(session), life.standing, life.charges, life.instalments]
+
+
+@pytest.mark.parametrize(
+    ("terms", "wrong", "on"),
+    [
+        pytest.param(E8, 10_000, date(2018, 11, 18), id="too little"),
+        pytest.param(E8, 15_796, date(2018, 11, 10), id="another day"),
+        pytest.param(replace(E8, sources=(Source.POOL,), reserve_fen=0), 15_000, date(2018, 11, 18), id="only the pool"),
+        pytest.param(None, 10_000, date(2018, 11, 18), id="paid ahead on arrival"),
+        pytest.param(replace(E8, sources=(), reserve_fen=0, deferred_until=date(2018, 12, 31)), 9_000, date(2018, 11, 18), id="deferred"),
+    ],
+)  # fmt: skip
+def test_corrected_cash_leaves_the_books_as_if_it_had_been_right_at_once(
+    session: Session, city: dict[str, Book], terms: Agreement | None, wrong: int, on: date
+) -> None:
+    made: list[object] = []
+    with suppress(_Over), session.begin_nested():
+        contract = winter(session, city, terms, 15_796, date(2018, 11, 18))
+        close_nights(session, date(2019, 1, 21), date(2019, 1, 21))
+        assert not failing(session)
+        made += as_it_is(session, contract)
+        raise _Over
+    session.info.clear()
+    contract = winter(session, city, terms, wrong, on)
+    right = Corrected(meter=METER, reference="201811A", received_on=date(2018, 11, 18), coal_fen=15_796, subsidy_fen=0)
+    changed = correct(session, right, "乙", PoolAdvance())
+    assert not failing(session)
+    with pytest.raises(CorrectionRefused, match="无需更正"):
+        correct(session, right, "乙", PoolAdvance())
+    close_nights(session, date(2019, 1, 21), date(2019, 1, 21))
+    assert not failing(session)
+    found = as_it_is(session, contract)
+    if on == date(2018, 11, 18):
+        assert changed
+        assert found == made
+    else:  # it was held longer; all else is the same
+        assert found[1:] == made[1:]
