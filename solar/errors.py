@@ -1,5 +1,7 @@
 """Refusals of the solar package; staff read them, so they are in Chinese."""
 
+from datetime import date
+
 
 class SolarError(Exception):
     """The base of every refusal of the solar package."""
@@ -35,3 +37,19 @@ class CorrectionRefused(SolarError):
     def __init__(self, meter: str, reason: str) -> None:
         self.meter, self.reason = meter, reason
         super().__init__(f"电站 {meter} 更正：{reason}")
+
+
+class NoSun(SolarError):
+    """A region and day of which no yield is assumed."""
+
+    def __init__(self, region: str, day: date) -> None:
+        self.region, self.day = region, day
+        super().__init__(f"{region} 在 {day} 没有日照参数")
+
+
+class SizingRefused(SolarError):
+    """A roof, a loan or a share that can't be sized."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+        super().__init__(f"测算：{reason}")
