@@ -25,7 +25,8 @@ from statements.charts import Line, line_chart
 SUBSIDIES = {0: "无贴息", 3: "贴息三年", LIFE_YEARS: "全程贴息"}
 STYLE = (
     "<style>text{font:12px sans-serif;fill:#333}.chart-grid{stroke:#ddd}.chart-zero{stroke:#666}"
-    ".chart-line polyline{stroke-width:2}.chart-line-1 polyline{stroke:#b3261e}.chart-line-2 polyline{stroke:#1f6f43}"
+    ".chart-line polyline{stroke-width:2}.chart-line circle{fill:#666}"
+    ".chart-line-1 polyline{stroke:#b3261e}.chart-line-2 polyline{stroke:#1f6f43}"
     ".chart-line-3 polyline{stroke:#1a56a8}"
     ".chart-name-1{fill:#b3261e}.chart-name-2{fill:#1f6f43}.chart-name-3{fill:#1a56a8}</style>"
 )
