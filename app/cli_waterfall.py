@@ -1,6 +1,5 @@
 """Commands about a station's agreement and its waterfall (还贷瀑布): what was agreed, what each rung got, money for sources."""
 
-import json
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -17,11 +16,11 @@ from ledger.business_day import business_date
 from ledger.db import unit_of_work
 from ledger.money import parse_yuan, yuan
 from solar.agreeing import Agreed, Contribution, agree, contribute
-from solar.agreement import Source, from_json
+from solar.agreement import Phase, Share, Source, from_text
 from solar.correcting import Corrected, correct
 from solar.errors import AgreementRefused
 from solar.pouring import Pour
-from solar.queries import agreements, stands
+from solar.queries import agreements, later_contributions, stands
 from solar.stations import Station, stations
 from solar.waterfall import Rung
 
@@ -39,7 +38,7 @@ def agree_(
     valid_from: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="By default today.")] = None,
 ) -> None:
     """Record an agreement on a station's income from a day on (签订分配协议); the latest holds, none is changed."""
-    terms = from_json(json.loads(file.read_text(encoding="utf-8")))
+    terms = from_text(meter, file.read_text(encoding="utf-8"))
     with opened() as system, unit_of_work(system.engine) as session:
         start = valid_from.date() if valid_from else business_date(session)
         made = agree(session, [Agreed(meter=meter, valid_from=start, document=document, why=why, terms=terms)], actor)
@@ -96,13 +95,19 @@ def waterfall(
 def _print_agreements(session: Session, one: Station) -> None:
     for agreed in agreements(session, [one])[one.meter]:
         terms = agreed.terms
-        shares = " → ".join("/".join(f"{share} {percent}%" for share, percent in p.percents.items()) for p in terms.phases)
+        shares = " → ".join(
+            "/".join(f"{share} {p.percents[share]}%" for share in Share if share in p.percents) for p in terms.phases
+        )
         sources = ", ".join(terms.sources) or "none"
         say(
             f"from {agreed.valid_from} ({agreed.document}, {agreed.actor}, {agreed.why}): {shares}; floor (保底) "
             f"{yuan(terms.floor_fen)}; sources (补足来源) {sources}; reserve (准备金) {yuan(terms.reserve_fen)}; "
             f"settles on (划转) {terms.settles}"
         )
+
+
+def _shares(phase: Phase) -> str:
+    return "/".join(f"{share} {phase.percents[share]}%" for share in Share if share in phase.percents)
 
 
 def _print_rungs(session: Session, one: Station, since: date) -> None:
@@ -115,6 +120,8 @@ def _print_rungs(session: Session, one: Station, since: date) -> None:
             fen, interest, principal = rungs[rung]
             table.add_row(*(Text(cell) for cell in (str(day), rung.label, yuan(fen), yuan(interest), yuan(principal))))
         stand.move(rungs)
+    for _, source, fen in later_contributions(session, one, since):
+        stand.add(source, fen)
     out.print(table)
     say(
         f"held (留存) {yuan(stand.held_fen)}; reserve (准备金) {yuan(stand.reserve_fen)}; "

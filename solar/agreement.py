@@ -10,7 +10,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Any
 
-from pydantic import TypeAdapter
+from pydantic import TypeAdapter, ValidationError
 
 from ledger.money import split_by_shares
 from loans.events import Prepayment
@@ -140,5 +140,18 @@ def to_json(one: Agreement) -> dict[str, Any]:
 
 
 def from_json(stored: Mapping[str, Any]) -> Agreement:
-    """Return the agreement that `to_json` stored, or that a file holds."""
+    """Return the agreement that `to_json` stored."""
     return _AGREEMENT.validate_python(stored)
+
+
+def from_text(meter: str, text: str) -> Agreement:
+    """Return the agreement that a JSON text says.
+
+    Raises:
+        AgreementRefused: it says none; where and why.
+    """
+    try:
+        return _AGREEMENT.validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise AgreementRefused(meter, f"文件不成立：{'.'.join(map(str, first['loc']))} {first['msg']}") from error
