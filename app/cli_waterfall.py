@@ -95,9 +95,7 @@ def waterfall(
 def _print_agreements(session: Session, one: Station) -> None:
     for agreed in agreements(session, [one])[one.meter]:
         terms = agreed.terms
-        shares = " → ".join(
-            "/".join(f"{share} {p.percents[share]}%" for share in Share if share in p.percents) for p in terms.phases
-        )
+        shares = " → ".join(_shares(phase) for phase in terms.phases)
         sources = ", ".join(terms.sources) or "none"
         say(
             f"from {agreed.valid_from} ({agreed.document}, {agreed.actor}, {agreed.why}): {shares}; floor (保底) "
