@@ -294,3 +294,9 @@ def test_phases_change_with_the_years_and_with_the_loan() -> None:
     floor = replace(terms, floor_fen=120_000)
     assert [floor.floor_by(since, date(2017, month, 5)) for month in (1, 2, 12)] == [10_000, 20_000, 120_000]
     assert floor.floor_by(date(2016, 11, 3), date(2016, 12, 9)) == 20_000
+
+
+def test_what_was_granted_in_writing_is_deferred_and_the_rest_is_overdue() -> None:
+    """Only principal that falls due on the day moves on; interest and older arrears stay due."""
+    at = Position(share_fen=10_000, interest_fen=16_878, principal_fen=50_000, deferrable_fen=41_667, falls_due=True)
+    assert got(pour(replace(E8, sources=()), at)) == {Rung.SHARE: 10_000, Rung.DEFERRED: 41_667, Rung.OVERDUE: 15_211}
