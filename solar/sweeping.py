@@ -55,9 +55,7 @@ def sweep_into_loans(session: Session, closing: date, advance: InstalmentAdvance
     advance = advance or NoAdvance()
     alone(session)
     came = {row.meter: (row.fen, row.late_fen) for row in session.execute(text(_CAME), {"closing": closing})}
-    falling = falling_due_on(closing)
-    values = {"codes": [code for code, _ in falling], "dates": [day for _, day in falling], "closing": closing}
-    known = stations(session, {*came, *session.scalars(text(_FALLING), values)})
+    known = stations(session, {*came, *session.scalars(text(_FALLING), _falling_on(closing))})
     found = _awake(session, list(known.values()), closing)
     if not found:
         return 0
@@ -75,6 +73,17 @@ def sweep_into_loans(session: Session, closing: date, advance: InstalmentAdvance
     paying = [one for one in made if one.loan_fen]
     servicing.repay(session, [(one.facts.contract, one.repaid(one.repayment)) for one in paying], "system")
     return sum(one.loan_fen for one in paying)
+
+
+def any_waiting(session: Session, closing: date) -> bool:
+    """Tell whether the night of a day has any station to pour."""
+    came, due = (f"SELECT EXISTS ({asked})" for asked in (_CAME, _FALLING))
+    return bool(session.scalar(text(came), {"closing": closing}) or session.scalar(text(due), _falling_on(closing)))
+
+
+def _falling_on(closing: date) -> dict[str, object]:
+    falling = falling_due_on(closing)
+    return {"codes": [code for code, _ in falling], "dates": [day for _, day in falling], "closing": closing}
 
 
 def alone(session: Session) -> None:
