@@ -1,7 +1,7 @@
 """Questions to the stations: what was agreed on them, what they hold for their loans, and what each rung got."""
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -39,6 +39,11 @@ class Stand:
     company_open_fen: int = 0
     pool_open_fen: int = 0
     poured: dict[date, Amounts] = field(default_factory=dict)
+
+    @property
+    def open_fen(self) -> int:
+        """What pool and company have not got back."""
+        return self.pool_open_fen + self.company_open_fen
 
     def move(self, rungs: Amounts) -> None:
         """Take in what the rungs of a day did."""
@@ -99,7 +104,7 @@ def later_contributions(session: Session, one: Station, after: date) -> list[tup
     return [(row.value_date, row.source, row.fen) for row in rows]
 
 
-def stands(session: Session, asked: Collection[Station], before: date) -> dict[str, Stand]:
+def stands(session: Session, asked: Iterable[Station], before: date) -> dict[str, Stand]:
     """Return what stations hold before the waterfall of a day; later days that were poured already stand beside it."""
     found: dict[str, Stand] = defaultdict(Stand)
     keys = _keys(asked)

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from loans.queries import principals
 from solar.agreement import Share, split
-from solar.queries import agreed_on, agreements
+from solar.queries import agreed_on, agreements, stands
 from solar.stations import Station
 
 Parts = dict[Share, int]
@@ -34,12 +34,13 @@ class Sharing:
     """The splitting of a batch of receipts: each counts what the household has got of its year with those before it."""
 
     def __init__(self, session: Session, known: Iterable[Station], receipts: Collection[Received]) -> None:
-        """Read what was agreed on the stations, whether their loans are repaid, and what their households have got."""
+        """Read what was agreed on the stations, whether their loans and all help for them are repaid, and what their households have got."""
         self._stations = {one.meter: one for one in known}
         self._agreed = agreements(session, self._stations.values())
         keys = {one.meter: (one.loan_book_id, one.loan_id) for one in self._stations.values()}
         owed = principals(session, keys.values())
-        self._repaid = {meter for meter, key in keys.items() if owed.get(key) == 0}
+        standing = stands(session, self._stations.values(), date.max)
+        self._repaid = {meter for meter, key in keys.items() if owed.get(key) == 0 and not standing[meter].open_fen}
         books = sorted({one.book.id for one in self._stations.values()})
         values = {"books": books, "meters": list(keys), "years": sorted({one.received_on.year for one in receipts})}
         self._got = {(row.meter, row.year): int(row.fen) for row in session.execute(text(_GOT), values)}
