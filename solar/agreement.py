@@ -44,7 +44,7 @@ class Settles(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Phase:
-    """The shares in whole per cent from a year after connection on (1 is the first), or once the loan and all help for it are repaid."""
+    """Shares in per cent from a year after connection on (1 is the first), or once the loan and all help for it are repaid."""
 
     percents: Mapping[Share, int]
     from_year: int = 1

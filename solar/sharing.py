@@ -34,7 +34,7 @@ class Sharing:
     """The splitting of a batch of receipts: each counts what the household has got of its year with those before it."""
 
     def __init__(self, session: Session, known: Iterable[Station], receipts: Collection[Received]) -> None:
-        """Read what was agreed on the stations, whether their loans and all help for them are repaid, and what their households have got."""
+        """Read what was agreed on the stations, whether loans and help for them are repaid, and what households have got."""
         self._stations = {one.meter: one for one in known}
         self._agreed = agreements(session, self._stations.values())
         keys = {one.meter: (one.loan_book_id, one.loan_id) for one in self._stations.values()}
