@@ -31,7 +31,7 @@ from app import (
     cli_scale,
     cli_scheduler,
     cli_seal,
-    cli_station,
+    cli_solar,
     cli_subsidy,
     cli_suspicion,
     cli_voucher,
@@ -83,7 +83,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_scale.app, name="scale")
 app.add_typer(cli_seal.app, name="seal")
-app.add_typer(cli_station.app, name="solar")
+app.add_typer(cli_solar.app, name="solar")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
 app.add_typer(cli_voucher.app, name="voucher")

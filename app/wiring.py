@@ -28,11 +28,13 @@ import loans.subsidy.ties
 import loans.tables
 import loans.ties
 import registry.households
-import solar.settlement
 import solar.stations
+import solar.sweeping
+import solar.tables
 import solar.ties
 from app.migrate import migrate
 from app.settings import Settings
+from guarantees.advance import PoolAdvance
 from guarantees.capacity import PoolCapacity, PoolSpending
 from ledger import snapshots
 from ledger.banking.month_check import ReconciliationCheck
@@ -68,6 +70,9 @@ CHAINS = (
     Chain("relending", loans.relending.tables.draw_event),
     Chain("subsidy", loans.subsidy.tables.step),
     Chain("claims", guarantees.tables.claim_event),
+    Chain("advances", guarantees.tables.advance),
+    Chain("agreements", solar.tables.agreement, named_by="document"),
+    Chain("contributions", solar.tables.contribution),
 )
 """What is sealed (封签), per book: all facts that take the book's sequence."""
 
@@ -159,8 +164,9 @@ def night_steps() -> tuple[Step, ...]:
     """Return the night's steps in order (house.md 4): what each writes, and what of its counts came in."""
     return (
         Step(
-            "sweep", _setting_aside("sweep", lambda s, d: {"fen": solar.settlement.sweep_into_loans(s, d)}), "光伏划转",
-            writes=("solar/<meter>/swept/<date>", "loan/solar/<meter>/<date>"), at_rest=_nothing("fen"),
+            "sweep", _setting_aside("sweep", _sweep), "光伏划转",
+            writes=("solar/<meter>/swept/<date>", "loan/solar/<meter>/<date>", "solar/<meter>/<date>/advanced"),
+            at_rest=_nothing("fen"),
         ),
         Step(
             "age", _setting_aside("age", lambda s, d: asdict(ageing.age(s, d))), "逾期处理",
@@ -195,8 +201,8 @@ def night_steps() -> tuple[Step, ...]:
 
 
 def night_rests(session: Session, closing: date) -> bool:
-    """Tell whether the night of a day is at rest (平静之夜): no loan moves, and no sun's income waits to be swept."""
-    return rests(session, closing) and not solar.settlement.any_held(session)
+    """Tell whether the night of a day is at rest (平静之夜): no loan moves, and no station is to be poured."""
+    return rests(session, closing) and not solar.sweeping.any_waiting(session, closing)
 
 
 def _nothing(*counts: str) -> Callable[[Session, date], Mapping[str, int]]:
@@ -226,6 +232,10 @@ def reports() -> Catalogue:
     """Return every report of every package, in the order of their numbers."""
     found = {**catalogue(), **loans.subsidy.reports.reports()}
     return dict(sorted(found.items(), key=lambda one: one[1][0].number))
+
+
+def _sweep(session: Session, closing: date) -> Mapping[str, int]:
+    return {"fen": solar.sweeping.sweep_into_loans(session, closing, PoolAdvance())}
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:

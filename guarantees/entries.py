@@ -4,6 +4,7 @@ from ledger.journal import Dimensions, Posting, credit, debit
 
 CASH = "1004"
 ADVANCED = "1036.01"
+INSTALMENTS_ADVANCED = "1036.02"
 APPROVED = "2015.01"
 CONTRIBUTED = "4007.01"
 LOST = "5007.01"
@@ -63,3 +64,13 @@ def recovered_after_loss(fen: int, pool: Dimensions) -> Lines:
     """Money comes back after the loss was confirmed: the loss falls, in red."""
     memo = debit(KEPT, -fen, pool), credit(KEPT_PAIR, -fen, pool)
     return debit(CASH, fen, pool), debit(LOST, -fen, pool), *memo
+
+
+def advanced(fen: int, place: Dimensions) -> Lines:
+    """The pool advances a roof's instalment to the bank, interest-free."""
+    return debit(INSTALMENTS_ADVANCED, fen, place), credit(CASH, fen, place)
+
+
+def advance_refilled(fen: int, place: Dimensions) -> Lines:
+    """It comes back out of later sun."""
+    return debit(CASH, fen, place), credit(INSTALMENTS_ADVANCED, fen, place)

@@ -39,3 +39,11 @@ class ClaimRefused(GuaranteeError):
     def __init__(self, claim: str, reason: str) -> None:
         self.claim, self.reason = claim, reason
         super().__init__(f"代偿 {claim}：{reason}")
+
+
+class AdvanceRefused(GuaranteeError):
+    """An advance of an instalment that no pool's terms allow."""
+
+    def __init__(self, contract: str) -> None:
+        self.contract = contract
+        super().__init__(f"借据 {contract}：没有获准垫付光伏还贷的资金池")

@@ -2,6 +2,7 @@
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Date,
     DateTime,
@@ -25,6 +26,7 @@ pool = Table(
     Column("share_ppb", BigInteger, nullable=False),
     Column("leverage", Integer, nullable=False),
     Column("claim_after_days", Integer, nullable=False),
+    Column("advances_solar", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("book_id", "bank"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     schema="guarantees",
@@ -59,5 +61,25 @@ claim_event = Table(
     PrimaryKeyConstraint("book_id", "seq"),
     UniqueConstraint("book_id", "reference"),
     ForeignKeyConstraint(["book_id", "number"], ["guarantees.claim.book_id", "guarantees.claim.number"]),
+    schema="guarantees",
+)
+
+advance = Table(
+    "advance",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("loan_book_id", BigInteger, nullable=False),
+    Column("loan_id", BigInteger, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    UniqueConstraint("book_id", "reference"),
+    Index(None, "book_id", "loan_book_id", "loan_id"),
+    ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),
     schema="guarantees",
 )

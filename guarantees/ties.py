@@ -6,6 +6,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guarantees import entries
+from guarantees.advance import open_advances
 from guarantees.queries import claims, covered, pools
 from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
@@ -30,6 +31,7 @@ def checks(session: Session) -> Iterator[Check]:
         for account, fen in expected.items():
             found = held.get((one.book.id, account, one.bank), NOTHING).balance_fen
             yield Check(check=f"guarantees: {account} of {one.book.code}/{one.bank}", expected=str(fen), actual=str(found))
+    yield from _advances(session)
     yield _both_sides(session)
 
 
@@ -51,3 +53,16 @@ def _both_sides(session: Session) -> Check:
         expected=str(pool_side + after_loss),
         actual=str(bank_side),
     )
+
+
+def _advances(session: Session) -> Iterator[Check]:
+    """1036.02 of every pool is its open advances, and no loan has got back more than it was advanced."""
+    opened = open_advances(session)
+    held = turnovers(session, accounts=[entries.INSTALMENTS_ADVANCED], by=("bank",))
+    for key, one in pools(session).items():
+        expected = sum(loans.get(key, 0) for loans in opened.values())
+        found = held.get((one.book.id, entries.INSTALMENTS_ADVANCED, one.bank), NOTHING).balance_fen
+        check = f"guarantees: {entries.INSTALMENTS_ADVANCED} of {one.book.code}/{one.bank} = open advances"
+        yield Check(check=check, expected=str(expected), actual=str(found))
+    below = sum(fen < 0 for loans in opened.values() for fen in loans.values())
+    yield Check(check="guarantees: loans that refilled more than they were advanced", expected="0", actual=str(below))

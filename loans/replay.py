@@ -24,6 +24,11 @@ def replay(terms: LoanTerms, events: Iterable[LoanEvent], horizon: Horizon) -> L
         events: all events of the loan, in any order.
         horizon: how far the nights have come.
     """
+    return run(terms, events, horizon).life()
+
+
+def run(terms: LoanTerms, events: Iterable[LoanEvent], horizon: Horizon) -> Running:
+    """Return a loan as it stands at a horizon, for those who ask what would happen next."""
     loan = Running(terms, horizon)
     happening: dict[date, list[LoanEvent]] = {}
     for event in in_effect(events):
@@ -38,7 +43,7 @@ def replay(terms: LoanTerms, events: Iterable[LoanEvent], horizon: Horizon) -> L
         loan.note_arrears(day)
         if day <= horizon.charged_through:
             _charge(loan, day)
-    return loan.life()
+    return loan
 
 
 def _charge(loan: Running, day: date) -> None:

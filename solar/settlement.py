@@ -1,4 +1,4 @@
-"""Settlement of solar income: what the grid and the nation pay, the split, and the sweep.
+"""Settlement of solar income: what the grid and the nation pay, and the split.
 
 The coal price part arrives soon, the national subsidy late, and either before or after the reading that it is for: cash is a
 record of its own, which months it pays is a question (`solar/matching.py`), and what is over waits for the next reading.
@@ -7,26 +7,22 @@ record of its own, which months it pays is a question (`solar/matching.py`), and
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from fractions import Fraction
 
-from sqlalchemy import delete, insert, select, text
+from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
 from ledger.business_day import business_date, business_date_from
 from ledger.calendar import month_of
 from ledger.journal import JournalEntry
-from ledger.money import split_in_two
 from ledger.posting import post_many
 from ledger.queries import free_references
 from ledger.reversal import take_back
-from loans import servicing
-from loans.events import Prepayment, Repaid
-from loans.quarantine.queries import set_aside_now
-from loans.queries import contracts, written_off_on
 from solar import entries
 from solar.errors import SettlementRefused
+from solar.sharing import Parts, Sharing
 from solar.stations import Station, dimensions, stations
-from solar.tables import receipt, sweep
+from solar.sweeping import alone
+from solar.tables import receipt
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +51,8 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
         (row.meter, row.reference): (row.month, row.received_on, row.coal_fen, row.subsidy_fen)
         for row in session.execute(select(receipt).where(receipt.c.meter.in_(known)))
     }
-    fresh: list[tuple[Receipt, int]] = []
+    sharing = Sharing(session, known.values(), receipts)
+    fresh: list[tuple[Receipt, Parts]] = []
     for one in receipts:
         _require(one.meter in known, one.meter, "没有登记的电站")
         found = stored.get((one.meter, one.reference))
@@ -67,8 +64,7 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
         since = known[one.meter].connected_on
         _require(one.month is None or one.month >= month_of(since), one.meter, f"{since} 并网，不可能有此前的电费")
         stored[(one.meter, one.reference)] = facts
-        share = Fraction(known[one.meter].loan_percent, 100)
-        fresh.append((one, split_in_two(one.coal_fen + one.subsidy_fen, share)[0]))
+        fresh.append((one, sharing.split(one.meter, one.received_on, one.coal_fen + one.subsidy_fen)))
     if fresh:
         session.execute(
             insert(receipt).inline(),
@@ -76,14 +72,14 @@ def receive(session: Session, receipts: Sequence[Receipt]) -> list[Receipt]:
                 {
                     "book_id": known[one.meter].book.id, "meter": one.meter, "reference": one.reference, "month": one.month,
                     "received_on": one.received_on, "coal_fen": one.coal_fen, "subsidy_fen": one.subsidy_fen,
-                    "loan_fen": loan_fen, "household_fen": one.coal_fen + one.subsidy_fen - loan_fen,
+                    **{f"{share}_fen": fen for share, fen in parts.items()},
                 }
-                for one, loan_fen in fresh
+                for one, parts in fresh
             ],
         )  # fmt: skip
     _post(session, known, [(one.meter, f"received/{one.reference}", "received", one.received_on,
-          "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, loan_fen, known[one.meter]))
-          for one, loan_fen in fresh])  # fmt: skip
+          "电费到账并分配", entries.received(one.coal_fen, one.subsidy_fen, parts, dimensions(known[one.meter])))
+          for one, parts in fresh])  # fmt: skip
     return [one for one, _ in fresh]
 
 
@@ -94,7 +90,7 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         SettlementRefused: the loan's share has left for the bank.
     """
     today = business_date(session)
-    _alone(session)
+    alone(session)
     known = stations(session, {meter for meter, _ in keys})
     for meter, reference in keys:
         one = known[meter]
@@ -103,65 +99,6 @@ def undo_receipts(session: Session, keys: Sequence[tuple[str, str]], actor: str)
         _require(not any(swept), meter, "到账已划转还贷，不能撤销")
     for meter, reference in keys:
         take_back(session, known[meter].book, f"solar/{meter}/received/{reference}", today, actor)
-
-
-_HELD = """
-SELECT book_id, meter, sum(loan_fen)::bigint AS fen FROM solar.receipt
- WHERE swept_on IS NULL AND loan_fen > 0 GROUP BY book_id, meter ORDER BY book_id, meter
-"""
-_TAKE = """
-UPDATE solar.receipt r SET swept_on = :closing
-  FROM unnest(CAST(:books AS bigint[]), CAST(:meters AS text[])) AS k (book_id, meter)
- WHERE r.book_id = k.book_id AND r.meter = k.meter AND r.swept_on IS NULL
-"""
-
-
-def any_held(session: Session) -> bool:
-    """Tell whether anything is held that the night would sweep."""
-    return bool(session.scalar(text(f"SELECT EXISTS ({_HELD})")))
-
-
-def sweep_into_loans(session: Session, closing: date) -> int:
-    """In the night: send what is held for each loan to its bank: dues, accrued interest, then the next instalments.
-
-    Income of a sunny month is paid ahead, so that the instalments of dark ones are settled when they fall due (E8,
-    without shortfall). Returns the fen swept.
-    """
-    _alone(session)
-    rows = session.execute(text(_HELD)).all()
-    if not rows:
-        return 0
-    known = stations(session, [row.meter for row in rows])
-    keys = {(one.loan_book_id, one.loan_id) for one in known.values()}
-    aside = {one.key for one in set_aside_now(session, keys)}  # money for a loan that is set aside waits for its release
-    loans = contracts(session, keys - aside)
-    resting = written_off_on(session, loans, closing)  # what comes on the day of a write-off is a recovery of the next
-    resting |= aside
-    rows = [row for row in rows if (known[row.meter].loan_book_id, known[row.meter].loan_id) not in resting]
-    if not rows:
-        return 0
-    session.execute(
-        insert(sweep).inline(),
-        [{"book_id": row.book_id, "meter": row.meter, "swept_on": closing, "fen": row.fen} for row in rows],
-    )
-    taken = {"closing": closing, "books": [row.book_id for row in rows], "meters": [row.meter for row in rows]}
-    session.execute(text(_TAKE), taken)
-    _post(session, known, [(row.meter, f"swept/{closing}", "swept", closing, "光伏收益划转还贷",
-          entries.swept(row.fen, dimensions(known[row.meter]))) for row in rows])  # fmt: skip
-    payments = [
-        (
-            loans[(known[row.meter].loan_book_id, known[row.meter].loan_id)],
-            Repaid(reference=f"solar/{row.meter}/{closing}", value_date=closing, fen=row.fen, prepays=Prepayment.AHEAD),
-        )
-        for row in rows
-    ]
-    servicing.repay(session, payments, "system")
-    return int(sum(row.fen for row in rows))
-
-
-def _alone(session: Session) -> None:
-    """Let nobody else sweep or take cash back until this transaction ends."""
-    session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended('solar.sweep', 0))"))
 
 
 def _post(

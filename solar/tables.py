@@ -22,6 +22,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger.db import metadata
 
@@ -121,6 +122,9 @@ receipt = Table(
     Column("loan_fen", BigInteger, nullable=False),
     Column("household_fen", BigInteger, nullable=False),
     Column("swept_on", Date),
+    Column("maintenance_fen", BigInteger, nullable=False, server_default=text("0")),
+    Column("cooperative_fen", BigInteger, nullable=False, server_default=text("0")),
+    Column("village_fen", BigInteger, nullable=False, server_default=text("0")),
     PrimaryKeyConstraint("book_id", "meter", "reference"),
     ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
     Index("ix_receipt_held", "book_id", "meter", postgresql_where=text("swept_on IS NULL AND loan_fen > 0")),
@@ -136,5 +140,59 @@ sweep = Table(
     Column("fen", BigInteger, nullable=False),
     PrimaryKeyConstraint("book_id", "meter", "swept_on"),
     ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    schema="solar",
+)
+
+agreement = Table(
+    "agreement",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("valid_from", Date, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("why", Text, nullable=False),
+    Column("body", JSONB, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    Index(None, "book_id", "meter"),
+    schema="solar",
+)
+
+contribution = Table(
+    "contribution",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("business_date", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    UniqueConstraint("book_id", "meter", "reference"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    schema="solar",
+)
+
+rung = Table(
+    "rung",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("rung", Text, nullable=False),
+    Column("meter", Text, nullable=False),
+    Column("poured_on", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("interest_fen", BigInteger, nullable=False),
+    Column("principal_fen", BigInteger, nullable=False),
+    PrimaryKeyConstraint("book_id", "seq", "rung"),
+    ForeignKeyConstraint(["book_id", "meter"], ["solar.station.book_id", "solar.station.meter"]),
+    Index(None, "book_id", "meter", "poured_on"),
     schema="solar",
 )

@@ -113,11 +113,11 @@ def _drawn(plot: _Plot, labels: Sequence[str], lines: Sequence[Line]) -> Iterato
 
 
 def _names(plot: _Plot, lines: Sequence[Line]) -> Iterator[str]:
-    """Name each line at its end, the highest first, each with its last amount; names never overlap."""
+    """Name each line at its end, the highest first, each with its last amount; names never overlap nor leave the picture."""
     ends = sorted((plot.y(line.values[-1]), number, line) for number, line in enumerate(lines, 1))
     low = TOP - NAME_GAP
-    for y, number, line in ends:
-        low = max(y, low + NAME_GAP)
+    for place, (y, number, line) in enumerate(ends, 1):
+        low = max(min(y, BOTTOM - NAME_GAP * (len(ends) - place)), low + NAME_GAP)
         x = _units(plot.x(plot.count - 1) + 110)
         yield f'<text class="chart-name chart-name-{number}" x="{x}" y="{_units(low - 20)}">{escape(line.name)}</text>'
         last = f"{yuan(line.values[-1])} 元"

@@ -598,5 +598,10 @@ def test_columns_that_sealed_tables_get_later_may_be_null() -> None:
         "loans.draw_event": common | {"number", "body"},
         "loans.subsidy_step": common | {"number", "body", "actor", "booked_at"},
         "guarantees.claim_event": common | {"number", "fen", "actor", "booked_at"},
+        "guarantees.advance": common | {"bank", "loan_book_id", "loan_id", "fen", "booked_at"},
+        "solar.agreement": {"book_id", "seq", "meter", "valid_from", "document", "why", "body", "actor", "booked_at"},
+        "solar.contribution": {
+            "book_id", "seq", "meter", "reference", "source", "value_date", "business_date", "fen", "actor", "booked_at"
+        },
     }  # fmt: skip
     assert {table.fullname: {c.name for c in table.columns if not c.nullable} for _, table in TABLES} == filled
