@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import guarantees.claims
+import guarantees.fuse
 import guarantees.liability
+import guarantees.queries
 import guarantees.tables
 import guarantees.ties
 import ledger.banking.queries
@@ -66,6 +68,9 @@ CHAINS = (
     Chain("relending", loans.relending.tables.draw_event),
     Chain("subsidy", loans.subsidy.tables.step),
     Chain("claims", guarantees.tables.claim_event),
+    Chain("pool terms", guarantees.tables.pool_terms, named_by="bank"),
+    Chain("fuses", guarantees.tables.fuse_event, named_by="bank"),
+    Chain("guarantors", guarantees.tables.guarantor_receipt),
 )
 """What is sealed (封签), per book: all facts that take the book's sequence."""
 
@@ -184,7 +189,8 @@ def night_steps() -> tuple[Step, ...]:
         ),
         Step(
             "pools", _setting_aside("pools", _pools), "风险补偿金",
-            writes=("night/liability/<date>", "claim/<claim>/shared/<date>"), at_rest=_nothing("shared_fen", "liability_fen"),
+            writes=("night/liability/<date>", "claim/<claim>/shared/<date>", "guarantees.fuse_event (book, sequence)"),
+            at_rest=_nothing("shared_fen", "liability_fen", "fuses"),
         ),
         Step("tie", _tie, "核对", takes=("ties",), at_rest=_nothing("ties", "differences")),
         Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照", writes=("ledger.snapshot (book, sequence)",)),
@@ -227,9 +233,12 @@ def reports() -> Catalogue:
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:
+    shared = guarantees.claims.share_recoveries(session, closing)
+    found = guarantees.queries.loads(session, closing)
     return {
-        "shared_fen": guarantees.claims.share_recoveries(session, closing),
-        "liability_fen": guarantees.liability.follow(session, closing),
+        "shared_fen": shared,
+        "liability_fen": guarantees.liability.follow(session, closing, found),
+        "fuses": guarantees.fuse.follow(session, closing, found),
     }
 
 

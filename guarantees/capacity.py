@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from guarantees.errors import CapacityExceeded, NoPool
+from guarantees.errors import CapacityExceeded, NoPool, Suspended
+from guarantees.fuse import as_percent, blown
 from guarantees.pool import COVERED_PRODUCTS
 from guarantees.queries import available_fen, covered, lock, pools
 from ledger.books import BookKind
@@ -22,6 +23,7 @@ class PoolCapacity:
 
         Raises:
             NoPool: a county and bank have none.
+            Suspended: a pool's fuse has blown.
             CapacityExceeded: the cap would be passed.
         """
         wanted: dict[tuple[str, str], int] = {}
@@ -36,6 +38,9 @@ class PoolCapacity:
         if missing:
             raise NoPool(*missing[0])
         lock(session, (by_place[place] for place in wanted))
+        for where, event in blown(session, (by_place[place] for place in wanted)).items():
+            one = next(p for p in by_place.values() if (p.book.id, p.bank) == where)
+            raise Suspended(one.book.county, one.bank, event.value_date, as_percent(event.ratio))
         load = covered(session)
         for place, fen in sorted(wanted.items()):
             one = by_place[place]
