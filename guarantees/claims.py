@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import ClaimRefused, NoPool
+from guarantees.guarantors import require_nothing_received
 from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.queries import (
     Claim,
@@ -244,6 +245,8 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
         raise ClaimRefused(one.number, "其后已有其他环节，不能撤销")
     if last.kind == "cancelled" and claimed(session, one.loan_book_id, one.loan_id):
         raise ClaimRefused(one.number, "该借据已另行申请代偿，不能恢复")
+    if last.kind == "paid":
+        require_nothing_received(session, one)
     _record(session, one.pool, one.number, "undone", today, last.fen, actor, of=last.reference)
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     if last.kind == "lost":

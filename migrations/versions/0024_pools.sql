@@ -71,6 +71,13 @@ UPDATE ledger.book b SET last_seq = b.last_seq + p.pools
   FROM (SELECT book_id, count(*) AS pools FROM guarantees.pool GROUP BY book_id) AS p WHERE p.book_id = b.id;
 ALTER TABLE guarantees.pool DROP COLUMN share_ppb, DROP COLUMN leverage, DROP COLUMN claim_after_days;
 
+-- Interest of a special account may be due to the treasury.
+INSERT INTO ledger.account (book_id, code, title, side, manual, needs, limited)
+SELECT a.book_id, '2015.04', '应付财政专户利息', 'C', false, 'bank', true
+  FROM ledger.account a JOIN ledger.book b ON b.id = a.book_id
+ WHERE b.kind IN ('RCF', 'ISF') AND a.code = '4007.02'
+   AND NOT EXISTS (SELECT FROM ledger.account o WHERE o.book_id = a.book_id AND o.code = '2015.04');
+
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON guarantees.pool_terms
     FOR EACH STATEMENT EXECUTE FUNCTION ledger.refuse_change();
 CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON guarantees.fuse_event
