@@ -83,3 +83,11 @@ class MovementRefused(GuaranteeError):
     def __init__(self, book: str, reason: str) -> None:
         self.book, self.reason = book, reason
         super().__init__(f"账套 {book}：{reason}")
+
+
+class ForecastRefused(GuaranteeError):
+    """A pool of which nothing can be foretold."""
+
+    def __init__(self, bank: str, reason: str) -> None:
+        self.bank, self.reason = bank, reason
+        super().__init__(f"{bank} 的代偿预测：{reason}")
