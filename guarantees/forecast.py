@@ -1,8 +1,8 @@
 """Forecast (代偿预测): what a pool may have to pay in the next twelve months, and how long its money lasts.
 
-Roll rates (迁徙率) are counted from the month ends of the past: of the principal that stood in a class of days past due, what stood
-in each class a month later; the rest was repaid. A loan that passes the agreed days is expected to be claimed with all of its
-principal. Nothing is lent anew, nothing is recovered, and a class in which nothing ever stood is taken to get worse whole.
+Roll rates (迁徙率) are counted from the month ends of the past: of the principal that stood in a class of days past due, what
+stood in each class a month later; the rest was repaid. A loan that passes the agreed days is expected to be claimed with all
+of its principal. Nothing is lent anew, nothing is recovered, and a class in which nothing ever stood is taken to get worse.
 """
 
 from collections.abc import Mapping, Sequence
@@ -145,10 +145,9 @@ def look_ahead(
             sum((standing[before] * rates[before][after] for before in range(len(standing))), Fraction(0))
             for after in range(len(now))
         ]
-        owed = sum(standing)
         standing = [round_half_up(fen) for fen in rolled[:-1]]
         told = round_half_up(rolled[-1])
-        wanted = min(round_half_up(told * stress), owed)
+        wanted = min(round_half_up(told * stress), told + sum(standing))
         standing = without(standing, wanted - told)
         defaults = wanted + waiting
         payout = one.payout_fen(defaults)

@@ -15,11 +15,12 @@ from sqlalchemy.orm import Session
 from test_loan_life import RATE, balances, bullet_loan, close_nights, failing, household, paid_in
 
 from app import wiring
-from guarantees import agreement, claims, fuse, guarantors, movements, queue
+from guarantees import agreement, claims, forecast, fuse, guarantors, movements, queue
 from guarantees.agreement import open_pool
 from guarantees.errors import (
     CapacityExceeded,
     ClaimRefused,
+    ForecastRefused,
     FuseRefused,
     GuaranteeError,
     GuarantorRefused,
@@ -45,6 +46,7 @@ from loans import disbursement
 from loans.applications.application import Application
 from registry.cipher import Cipher
 from registry.households import add_borrowers, enrol
+from statements.charts import Line, line_chart, standalone
 
 COUNTY, BANK = "371621", "HMRCB"
 PERCENT = 10_000_000
@@ -501,3 +503,63 @@ def test_fifty_disbursements_at_once_fill_a_pool_to_the_last_loan(own_engine: En
     assert (outcome.count("made"), outcome.count("refused")) == (10, 40)
     with unit_of_work(own_engine) as session:
         assert session.scalar(text("SELECT sum(principal_fen) FROM loans.standing WHERE known_to_seq IS NULL")) == 10_000_000
+
+
+def test_the_months_to_come_follow_the_roll_rates_and_double_under_stress(session: Session, pooled: dict[str, Book]) -> None:
+    """By hand: of 1,000 sound, 10 % fall late each month and half of those are lost the next; a tenth is repaid."""
+    one = pool_of(session)
+    rolls = [
+        (0, 0, 800_000, 800_000), (0, 1, 100_000, 100_000), (0, None, 100_000, 0), (1, 2, 50_000, 50_000), (1, None, 50_000, 0),
+    ]  # fmt: skip
+    rates = forecast.rates_of(rolls, 3)
+    assert rates == ((Fraction(4, 5), Fraction(1, 10), 0), (0, 0, Fraction(1, 2)))
+    months = forecast.look_ahead(one, date(2017, 1, 31), 100_000, (1_000_000, 0, 20_000), rates, Fraction(1))
+    assert [month.defaults_fen for month in months[:4]] == [20_000, 50_000, 40_000, 32_000]
+    assert [month.left_fen for month in months[:4]] == [86_000, 51_000, 23_000, 600]
+    assert (months[0].ends_on, months[11].ends_on) == (date(2017, 2, 28), date(2018, 1, 31))
+    worse = forecast.look_ahead(one, date(2017, 1, 31), 100_000, (1_000_000, 0, 20_000), rates, Fraction(2))
+    assert [month.defaults_fen for month in worse[:3]] == [20_000, 100_000, 80_000], "twice, out of those that were sound"
+    assert forecast.rates_of([(0, 0, 1, 1)], 3)[1] == (0, 0, 1), "of what there is no history of, the worst is taken"
+
+
+amounts = st.integers(0, 10**12)
+
+
+@given(st.lists(amounts, min_size=3, max_size=5), st.data(), st.integers(0, 5))
+def test_no_more_defaults_than_there_is_and_more_stress_is_never_less(now: list[int], data: st.DataObject, stress: int) -> None:
+    classes = len(now)
+    shares = [data.draw(st.lists(st.integers(0, 20), min_size=classes + 1, max_size=classes + 1)) for _ in range(classes - 1)]
+    rates = tuple(tuple(Fraction(part, max(1, sum(row))) for part in row[:-1]) for row in shares)
+    one = Pool(book=None, bank=BANK, terms=PoolTerms(from_date=FIRST_DAY, shares=(Share("县级", 70 * PERCENT),), leverage=10))  # type: ignore[arg-type]
+    mild, hard = (forecast.look_ahead(one, FIRST_DAY, 0, now, rates, Fraction(by)) for by in (stress, stress + 1))
+    for months in (mild, hard):
+        assert sum(month.defaults_fen for month in months) <= sum(now) + classes * 12, "each class is rounded each month"
+        assert all(month.defaults_fen >= 0 for month in months)
+        assert months[-1].left_fen == -sum(month.payout_fen for month in months)
+
+
+def test_a_forecast_counts_the_month_ends_that_were_closed(session: Session) -> None:
+    """Two loans of 100,000 and 60,000 元, the second never paid: at the ends of March, April, May it is 16, 46 and 77 days late."""
+    first = date(2018, 3, 31)
+    city = open_city(session, first)
+    open_pool(session, city["RCF"], BANK, share_ppb=70 * PERCENT, leverage=10)
+    paid_in(session, city["RCF"], 50_000_000, first)
+    bullet_loan(session, city["LB"], date(2017, 7, 15), 10_000_000, name="C1", gov_ppb=RATE)
+    bullet_loan(session, city["LB"], date(2017, 3, 15), 6_000_000, name="C2", gov_ppb=RATE)
+    flip(session, first)
+    with pytest.raises(ForecastRefused, match="至少要有两个已日终的月末"):
+        forecast.forecast(session, pool_of(session))
+    close_nights(session, first, date(2018, 5, 31))
+    found = forecast.forecast(session, pool_of(session))
+    assert (found.since, found.steps, found.available_fen) == (date(2018, 5, 31), 2, 50_000_000)
+    assert found.classes_fen == (10_000_000, 0, 0, 6_000_000, 0)
+    assert found.rates == ((1, 0, 0, 0, 0), (0, 0, 1, 0, 0), (0, 0, 0, 1, 0), (0, 0, 0, 0, 1))
+    assert [month.payout_fen for month in found.months[:2]] == [4_200_000, 0]
+    assert (found.payout_fen, found.lasts) == (4_200_000, None)
+    worse = forecast.forecast(session, pool_of(session), Fraction(2))
+    assert worse.months[0].defaults_fen == 12_000_000
+    chart = standalone(line_chart("x", ["a"] * 13, [Line(name, values) for name, values in forecast.as_lines({"预计": found})]))
+    assert "458,000.00 元" in chart
+    assert chart.index("</title>") < chart.index("<style>")
+    with pytest.raises(ForecastRefused, match="不能小于 0"):
+        forecast.forecast(session, pool_of(session), Fraction(-1))
