@@ -91,8 +91,8 @@ def _cells(one: PoolTerms, now: PoolTerms) -> tuple[str, ...]:
     return (
         f"{one.seq}{' *' if one == now else ''}", str(one.from_date), "、".join([*shares, f"银行 {percent(one.bank_ppb)}"]),
         str(one.leverage), f"{one.claim_after_days} 天", f"{percent(one.warn_ppb)}/{percent(one.fuse_ppb)}",
-        _WORDS[one.loss_basis], _WORDS[one.recovery_order], f"{one.pass_on_days} 个工作日", _WORDS[one.advances], _WORDS[one.interest],
-        one.approval, one.document, one.reason, one.actor,
+        _WORDS[one.loss_basis], _WORDS[one.recovery_order], f"{one.pass_on_days} 个工作日", _WORDS[one.advances],
+        _WORDS[one.interest], one.approval, one.document, one.reason, one.actor,
     )  # fmt: skip
 
 
