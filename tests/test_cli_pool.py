@@ -36,7 +36,18 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
 
 def test_a_pool_from_its_terms_to_its_forecast(desk: Desk) -> None:
     assert "启用时约定" in desk.run("pool", "terms", *AT)
-    agreed = ("--from", "2017-03-02", "--tier", "市级=20", "--tier", "县级=50", "--guarantor", "光伏公司=10", "--interest", "treasury")
+    agreed = (
+        "--from",
+        "2017-03-02",
+        "--tier",
+        "市级=20",
+        "--tier",
+        "县级=50",
+        "--guarantor",
+        "光伏公司=10",
+        "--interest",
+        "treasury",
+    )
     assert "from (自) 2017-03-02" in desk.run("pool", "agree", *AT, *agreed, "--warn", "2.5", "--leverage", "8", *DOCUMENT)
     shown = desk.run("pool", "terms", *AT)
     for word in ("市级 20.00%、县级 50.00%、光伏公司 10.00%、银行 20.00%", "2.50%/5.00%", "缴财政", "会计甲"):

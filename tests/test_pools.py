@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from test_loan_life import RATE, balances, bullet_loan, close_nights, failing, household, paid_in
+from test_reports import ask, table
 
 import guarantees.ties
 from app import wiring
@@ -43,6 +44,8 @@ from ledger.errors import Overdrawn
 from ledger.journal import Dimensions, JournalEntry
 from ledger.limits import held
 from ledger.posting import post
+from ledger.reports.catalogue import catalogue
+from ledger.reports.making import make
 from loans import disbursement
 from loans.applications.application import Application
 from registry.cipher import Cipher
@@ -289,6 +292,9 @@ def test_interest_that_is_due_to_the_treasury_is_remitted_and_no_more_than_that(
     agreement.agree(session, pool_of(session), terms(session, interest=InterestTo.TREASURY), "会计甲")
     movements.move(session, moved(rcf, MovementKind.INTEREST, "L1", 1_234), "出纳")
     assert balances(session, rcf)["2015.04"] == -1_234
+    made = make(session, catalogue(), "fund-register", ask(rcf, since=(2017, 1), to=(2017, 1)))
+    assert table(made, "interest", "treasury", "closing", "available")[0] == ("0.00", "12.34", "100,012.34", "100,000.00")
+    assert not made.broken
     with pytest.raises(Overdrawn), session.begin_nested():
         movements.move(session, moved(rcf, MovementKind.REMITTED, "M1", 1_235), "出纳")
     movements.move(session, moved(rcf, MovementKind.REMITTED, "M1", 1_234), "出纳")
