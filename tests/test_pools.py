@@ -44,8 +44,7 @@ from ledger.errors import Overdrawn
 from ledger.journal import Dimensions, JournalEntry
 from ledger.limits import held
 from ledger.posting import post
-from ledger.reports.catalogue import catalogue
-from ledger.reports.making import make
+from ledger.reports.catalogue import catalogue, make
 from loans import disbursement
 from loans.applications.application import Application
 from registry.cipher import Cipher
