@@ -424,8 +424,9 @@ def post_random(session: Session, book: Book, journal: Sequence[tuple[date, str,
             JournalEntry(
                 book=book.code, reference=f"begun/{n}", kind="any", value_date=date(2017, 1, 1), narration="期初", maker="甲",
                 postings=(
-                    Posting("1004", Side.DEBIT, enough, Dimensions(bank=code)),
+                    Posting("1004", Side.DEBIT, 2 * enough, Dimensions(bank=code)),
                     Posting("2015.01", Side.CREDIT, enough, Dimensions(bank=code)),
+                    Posting("2015.04", Side.CREDIT, enough, Dimensions(bank=code)),
                 ),
             )
             for n, code in enumerate(bank)
