@@ -25,6 +25,7 @@ from app import (
     cli_loan,
     cli_period,
     cli_policy,
+    cli_pool_risk,
     cli_quarantine,
     cli_relending,
     cli_report,
@@ -79,6 +80,7 @@ app.add_typer(cli_book.app, name="book")
 app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_loan.app, name="loan")
 app.add_typer(cli_policy.app, name="policy")
+app.add_typer(cli_pool_risk.app, name="pool")
 app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_scale.app, name="scale")

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app import wiring
 from guarantees import queries
-from guarantees.claims import open_pool
+from guarantees.agreement import open_pool
 from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
 from ledger.business_day import peek
 from ledger.errors import AppointmentRefused
@@ -149,10 +149,10 @@ def _agree_pools(session: Session, plan: Plan, codes: Mapping[str, str]) -> None
             session, funds[codes[county.name]], bank_code, share_ppb=county.share_percent * PPB // 100,
             leverage=county.leverage, claim_after_days=county.claim_after_days,
         )  # fmt: skip
-    agreed = {(one.book.county, one.bank): one for one in queries.pools(session).values()}
+    agreed = {key: found[0] for key, found in queries.terms_of_pools(session).items()}
     for county, bank_code in wanted:
-        one = agreed[(codes[county.name], bank_code)]
-        same = (one.share_ppb * 100, one.leverage, one.claim_after_days) == (
+        one = agreed[funds[codes[county.name]].id, bank_code]
+        same = (one.government_ppb * 100, one.leverage, one.claim_after_days) == (
             county.share_percent * PPB, county.leverage, county.claim_after_days,
         )  # fmt: skip
         _require(same, f"{county.name} 与 {bank_code} 的风险补偿金约定已有，且内容不同")

@@ -9,7 +9,9 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 import guarantees.claims
+import guarantees.fuse
 import guarantees.liability
+import guarantees.queries
 import guarantees.tables
 import guarantees.ties
 import ledger.banking.queries
@@ -73,6 +75,9 @@ CHAINS = (
     Chain("advances", guarantees.tables.advance),
     Chain("agreements", solar.tables.agreement, named_by="document"),
     Chain("contributions", solar.tables.contribution),
+    Chain("pool_terms", guarantees.tables.pool_terms, named_by="bank"),
+    Chain("fuses", guarantees.tables.fuse_event, named_by="bank"),
+    Chain("guarantors", guarantees.tables.guarantor_receipt),
 )
 """What is sealed (封签), per book: all facts that take the book's sequence."""
 
@@ -192,7 +197,8 @@ def night_steps() -> tuple[Step, ...]:
         ),
         Step(
             "pools", _setting_aside("pools", _pools), "风险补偿金",
-            writes=("night/liability/<date>", "claim/<claim>/shared/<date>"), at_rest=_nothing("shared_fen", "liability_fen"),
+            writes=("night/liability/<date>", "claim/<claim>/shared/<date>", "guarantees.fuse_event (book, sequence)"),
+            at_rest=_nothing("shared_fen", "liability_fen", "fuses"),
         ),
         Step("tie", _tie, "核对", takes=("ties",), at_rest=_nothing("ties", "differences")),
         Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照", writes=("ledger.snapshot (book, sequence)",)),
@@ -201,8 +207,10 @@ def night_steps() -> tuple[Step, ...]:
 
 
 def night_rests(session: Session, closing: date) -> bool:
-    """Tell whether the night of a day is at rest (平静之夜): no loan moves, and no station is to be poured."""
-    return rests(session, closing) and not solar.sweeping.any_waiting(session, closing)
+    """Tell whether the night of a day is at rest (平静之夜): no loan moves, no station is to be poured, no terms begin."""
+    if solar.sweeping.any_waiting(session, closing) or guarantees.queries.any_terms_begin(session, closing):
+        return False
+    return rests(session, closing)
 
 
 def _nothing(*counts: str) -> Callable[[Session, date], Mapping[str, int]]:
@@ -239,9 +247,12 @@ def _sweep(session: Session, closing: date) -> Mapping[str, int]:
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:
+    shared = guarantees.claims.share_recoveries(session, closing)
+    found = guarantees.queries.loads(session, closing)
     return {
-        "shared_fen": guarantees.claims.share_recoveries(session, closing),
-        "liability_fen": guarantees.liability.follow(session, closing),
+        "shared_fen": shared,
+        "liability_fen": guarantees.liability.follow(session, closing, found),
+        "fuses": guarantees.fuse.follow(session, closing, found),
     }
 
 

@@ -9,15 +9,15 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Protocol
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import AdvanceRefused
 from guarantees.pool import Pool
-from guarantees.queries import available_fen, covered, lock, pools
+from guarantees.queries import NO_LOAD, Place, available_fen, behind_loans, loads, lock, pools
 from guarantees.tables import advance as advance_table
-from guarantees.tables import pool as pool_table
+from guarantees.terms import Advances
 from ledger.books import hold_books
 from ledger.business_day import business_date
 from ledger.journal import Dimensions, JournalEntry
@@ -26,8 +26,6 @@ from ledger.posting import post_many, take_sequence
 from loans.contract import Contract
 from loans.queries import Key
 
-Place = tuple[str, str]
-"""(county, bank)."""
 ADVANCED, REFILLED = "advanced", "refilled"
 
 
@@ -67,14 +65,12 @@ class Wanted(Protocol):
 
 def may_advance(session: Session) -> dict[Place, list[Pool]]:
     """Return the pools whose terms allow advances (可垫付光伏还贷), by county and bank, the one to be asked first in front."""
-    allowed = {(row.book_id, row.bank) for row in session.execute(select(pool_table).where(pool_table.c.advances_solar))}
-    covering: set[Place] = set()
+    covering = behind_loans(session)
     found: dict[Place, list[Pool]] = {}
-    for key, one in pools(session).items():
+    for one in pools(session).values():
         place = (one.book.county, one.bank)
-        if key in allowed:
-            found.setdefault(place, []).insert(0 if place in covering else len(found.get(place, ())), one)
-        covering.add(place)
+        if one.terms.advances is Advances.SOLAR:
+            found.setdefault(place, []).insert(len(found.get(place, ())) if one == covering[place] else 0, one)
     return found
 
 
@@ -90,8 +86,9 @@ class PoolAdvance:
         if not mine:
             return {}
         lock(session, mine.values())
-        load = covered(session)
-        return {place: (one.book.id, self._room(session, one, load.get(place, (0, 0))[0])) for place, one in mine.items()}
+        behind = loads(session)
+        needed = {place: behind.get((one.book.id, one.bank), NO_LOAD).principal_fen for place, one in mine.items()}
+        return {place: (one.book.id, self._room(session, one, needed[place])) for place, one in mine.items()}
 
     def advance(self, session: Session, made: Sequence[Wanted]) -> None:
         """Book what pools pay to the banks: 1036.02 against cash.
@@ -108,8 +105,7 @@ class PoolAdvance:
 
     @staticmethod
     def _room(session: Session, one: Pool, principal_fen: int) -> int:
-        bound = -(-principal_fen // one.leverage) if _covers(session, one) else 0
-        return max(0, available_fen(session, one) - bound)
+        return max(0, available_fen(session, one) - -(-principal_fen // one.terms.leverage))
 
     @staticmethod
     def _book(session: Session, made: Sequence[Wanted], kind: str) -> None:
@@ -151,12 +147,6 @@ def _entry(session: Session, one: Wanted, pool: Pool, kind: str, today: date) ->
         narration=f"{'垫付光伏还贷' if advanced else '收回光伏垫付'} {one.contract.contract}",
         postings=entries.advanced(one.fen, place) if advanced else entries.advance_refilled(one.fen, place),
     )  # fmt: skip
-
-
-def _covers(session: Session, one: Pool) -> bool:
-    """Tell whether a pool is the one that stands behind its county's and bank's loans."""
-    first = next(other for other in pools(session).values() if (other.book.county, other.bank) == (one.book.county, one.bank))
-    return first.book.id == one.book.id
 
 
 def open_advances(session: Session, loans: Collection[Key] | None = None) -> dict[Key, dict[tuple[int, str], int]]:

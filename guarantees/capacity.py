@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from sqlalchemy.orm import Session
 
-from guarantees.errors import CapacityExceeded, NoPool
+from guarantees.errors import CapacityExceeded, NoPool, Suspended
+from guarantees.fuse import as_percent, blown
 from guarantees.pool import COVERED_PRODUCTS
-from guarantees.queries import available_fen, covered, lock, pools
+from guarantees.queries import NO_LOAD, available_fen, behind_loans, loads, lock, pools
 from ledger.books import BookKind
 from ledger.money import yuan
 from ledger.vouchers.spending import spent
@@ -22,6 +23,7 @@ class PoolCapacity:
 
         Raises:
             NoPool: a county and bank have none.
+            Suspended: a pool's fuse has blown.
             CapacityExceeded: the cap would be passed.
         """
         wanted: dict[tuple[str, str], int] = {}
@@ -31,15 +33,18 @@ class PoolCapacity:
                 wanted[key] = wanted.get(key, 0) + a.fen
         if not wanted:
             return
-        by_place = {(one.book.county, one.bank): one for one in pools(session).values()}
+        by_place = behind_loans(session)
         missing = sorted(wanted.keys() - by_place.keys())
         if missing:
             raise NoPool(*missing[0])
         lock(session, (by_place[place] for place in wanted))
-        load = covered(session)
+        for where, event in blown(session, (by_place[place] for place in wanted)).items():
+            one = next(p for p in by_place.values() if (p.book.id, p.bank) == where)
+            raise Suspended(one.book.county, one.bank, event.value_date, as_percent(event.ratio))
+        found = loads(session)
         for place, fen in sorted(wanted.items()):
             one = by_place[place]
-            room = one.cap_fen(available_fen(session, one)) - load.get(place, (0, 0))[0]
+            room = one.cap_fen(available_fen(session, one)) - found.get((one.book.id, one.bank), NO_LOAD).principal_fen
             if fen > room:
                 raise CapacityExceeded(*place, fen, room)
 
@@ -54,10 +59,10 @@ class PoolSpending:
         if not mine:
             return []
         lock(session, mine)
-        load, found = covered(session), []
+        behind, found = loads(session), []
         for one in mine:
             left = available_fen(session, one) - taken[one.bank]
-            principal, _ = load.get((one.book.county, one.bank), (0, 0))
+            principal = behind.get((one.book.id, one.bank), NO_LOAD).principal_fen
             if left < 0 or principal > one.cap_fen(left):
                 found.append(f"{one.bank} 的风险补偿金支出后可用 {yuan(left)} 元，不足以覆盖贷款余额 {yuan(principal)} 元")
         return found

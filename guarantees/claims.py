@@ -12,11 +12,11 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import ClaimRefused, NoPool
+from guarantees.guarantors import require_nothing_received
 from guarantees.pool import COVERED_PRODUCTS, Pool
 from guarantees.queries import (
     Claim,
     Step,
-    available_fen,
     claim_numbered,
     claimed,
     claims,
@@ -24,8 +24,10 @@ from guarantees.queries import (
     pool_at,
     steps_of_claims,
 )
-from guarantees.tables import claim, claim_event, pool
-from ledger.books import Book, book_named
+from guarantees.queue import require_turn
+from guarantees.tables import claim, claim_event
+from guarantees.terms import LossBasis
+from ledger.books import book_named
 from ledger.business_day import business_date, business_date_from
 from ledger.journal import BookCode, Dimensions, JournalEntry, Posting, first_free, merged
 from ledger.money import yuan
@@ -45,18 +47,10 @@ SYSTEM = "system"
 """Who shares recoveries in the night."""
 
 
-def open_pool(session: Session, book: Book, bank: str, *, share_ppb: int, leverage: int, claim_after_days: int = 90) -> None:
-    """Agree a pool between a county and a bank; agreeing it again changes nothing."""
-    if session.execute(select(pool.c.bank).where(pool.c.book_id == book.id, pool.c.bank == bank)).one_or_none() is None:
-        session.execute(
-            insert(pool).values(
-                book_id=book.id, bank=bank, share_ppb=share_ppb, leverage=leverage, claim_after_days=claim_after_days
-            )
-        )
-
-
-def basis_fen(life: Life) -> int:
-    """Return what a claim covers: principal and the borrower's own unpaid contract interest, nothing else (domain.md 8)."""
+def basis_fen(life: Life, covers: LossBasis = LossBasis.WITH_INTEREST) -> int:
+    """Return what a claim covers: principal and, if so agreed, the borrower's own unpaid contract interest (domain.md 8)."""
+    if covers is LossBasis.PRINCIPAL:
+        return life.standing.principal_fen
     return life.standing.principal_fen + sum(c.unpaid_fen for c in life.charges if c.kind is StreamKind.CONTRACT)
 
 
@@ -74,7 +68,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
         raise NoPool(contract.county, contract.bank)
     if not contract.covered:
         raise ClaimRefused(number, f"借据 {contract.contract} 不在风险补偿范围内")
-    one = pool_at(session, contract.county, contract.bank)
+    one = pool_at(session, contract.county, contract.bank, day)
     lock(session, [one])
     known = claim_numbered(session, one, number)
     if known is not None:
@@ -89,7 +83,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     past_due = life.standing.days_past_due(day)
     if past_due <= one.claim_after_days:
         raise ClaimRefused(number, f"借据 {contract.contract} 逾期 {past_due} 天，须超过 {one.claim_after_days} 天")
-    basis = basis_fen(life)
+    basis = basis_fen(life, one.terms.loss_basis)
     names = {"bank": one.bank, "loan_book_id": contract.book_id, "loan_id": contract.id}
     named = upsert(claim).values(book_id=one.book.id, number=number, **names)
     session.execute(named.on_conflict_do_update(index_elements=["book_id", "number"], set_=names))
@@ -131,8 +125,7 @@ def pay(session: Session, one: Claim, day: date, actor: str) -> None:
     paid = [event.value_date for event in in_effect(events_of(session, [key])[key]) if isinstance(event, Repaid)]
     if max(paid, default=date.min) >= day:
         raise ClaimRefused(one.number, f"借款人于 {max(paid)} 有还款，请在其后的日期办理拨付")
-    if available_fen(session, one.pool) < 0:
-        raise ClaimRefused(one.number, "风险补偿金余额不足，须排队等候")
+    require_turn(session, one)
     loan = contracts(session, [key])[key]
     _record(session, one.pool, one.number, "paid", day, one.gov_fen, actor)
     lines = entries.claim_paid(one.gov_fen, _dims(one.pool))
@@ -252,6 +245,8 @@ def undo(session: Session, one: Claim, step: str, actor: str) -> None:
         raise ClaimRefused(one.number, "其后已有其他环节，不能撤销")
     if last.kind == "cancelled" and claimed(session, one.loan_book_id, one.loan_id):
         raise ClaimRefused(one.number, "该借据已另行申请代偿，不能恢复")
+    if last.kind == "paid":
+        require_nothing_received(session, one)
     _record(session, one.pool, one.number, "undone", today, last.fen, actor, of=last.reference)
     loan = contracts(session, [(one.loan_book_id, one.loan_id)])[(one.loan_book_id, one.loan_id)]
     if last.kind == "lost":
@@ -271,7 +266,7 @@ def _pool_share(one: Claim, life: Life) -> int:
             net += movement.paid.total_fen + movement.overdue_fen + movement.normal_fen
         elif isinstance(movement, RecoveredAfterWriteOff):
             after_loss += movement.pool_fen
-    return min(one.gov_fen, one.pool.payout_fen(net) + after_loss)
+    return min(one.gov_fen, one.pool.recovered_fen(net, one.basis_fen) + after_loss)
 
 
 def _dims(one: Pool) -> Dimensions:
@@ -331,7 +326,7 @@ def _require_same_debt(session: Session, one: Claim) -> None:
         ClaimRefused: it does.
     """
     key = (one.loan_book_id, one.loan_id)
-    if basis_fen(lives(session, [key], horizon_now(session))[key]) != one.basis_fen:
+    if basis_fen(lives(session, [key], horizon_now(session))[key], one.pool.terms.loss_basis) != one.basis_fen:
         raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请撤销后重新申请")
 
 

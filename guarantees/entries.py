@@ -6,11 +6,13 @@ CASH = "1004"
 ADVANCED = "1036.01"
 INSTALMENTS_ADVANCED = "1036.02"
 APPROVED = "2015.01"
-CONTRIBUTED = "4007.01"
-LOST = "5007.01"
+FEES = "1036.07"
+INTEREST_DUE = "2015.04"
+CONTRIBUTED, INTEREST = "4007.01", "4007.02"
+LOST, GIVEN_BACK = "5007.01", "5007.03"
 LIABILITY, LIABILITY_PAIR = "9101", "9102"
 KEPT, KEPT_PAIR = "9103", "9104"
-CLEARING, DUE_TO_POOL, RECEIVED = "3001", "2241.01", "2241.02"
+CLEARING, DUE_TO_POOL, RECEIVED, PROVISION = "3001", "2241.01", "2241.02", "1304"
 
 Lines = tuple[Posting, ...]
 
@@ -18,6 +20,46 @@ Lines = tuple[Posting, ...]
 def contributed(fen: int, pool: Dimensions) -> Lines:
     """Budget pays a fund in."""
     return debit(CASH, fen, pool), credit(CONTRIBUTED, fen, pool)
+
+
+def interest_kept(fen: int, pool: Dimensions) -> Lines:
+    """The special account bears interest, which stays in the fund."""
+    return debit(CASH, fen, pool), credit(INTEREST, fen, pool)
+
+
+def interest_due(fen: int, pool: Dimensions) -> Lines:
+    """The special account bears interest, which is due to the treasury."""
+    return debit(CASH, fen, pool), credit(INTEREST_DUE, fen, pool)
+
+
+def interest_remitted(fen: int, pool: Dimensions) -> Lines:
+    """Interest that is due to the treasury is paid to it."""
+    return debit(INTEREST_DUE, fen, pool), credit(CASH, fen, pool)
+
+
+def returned(fen: int, pool: Dimensions) -> Lines:
+    """Money of the fund goes back to the budget."""
+    return debit(GIVEN_BACK, fen, pool), credit(CASH, fen, pool)
+
+
+def fee_charged(fen: int, pool: Dimensions) -> Lines:
+    """The bank charges the special account a fee, which it has to give back."""
+    return debit(FEES, fen, pool), credit(CASH, fen, pool)
+
+
+def fee_refunded(fen: int, pool: Dimensions) -> Lines:
+    """The bank gives a fee back."""
+    return debit(CASH, fen, pool), credit(FEES, fen, pool)
+
+
+def transferred(fen: int, pool: Dimensions, other: Dimensions) -> Lines:
+    """Money goes from a county's pool at one bank to its pool at another."""
+    return debit(CASH, fen, other), credit(CASH, fen, pool)
+
+
+def guarantor_paid(fen: int, loan: Dimensions) -> Lines:
+    """Another guarantor pays the bank its part of a claim: so much less of the loss is the bank's; the debt lives on."""
+    return debit(CLEARING, fen, loan), credit(PROVISION, fen, loan)
 
 
 def liability_changed(fen: int, pool: Dimensions) -> Lines:

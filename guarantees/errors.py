@@ -1,5 +1,7 @@
 """Refusals of the compensation pools; staff read them, so they are in Chinese."""
 
+from datetime import date
+
 from ledger.money import yuan
 
 
@@ -47,3 +49,53 @@ class AdvanceRefused(GuaranteeError):
     def __init__(self, contract: str) -> None:
         self.contract = contract
         super().__init__(f"借据 {contract}：没有获准垫付光伏还贷的资金池")
+
+
+class TermsRefused(GuaranteeError):
+    """Terms of a pool that can't be agreed or taken back."""
+
+    def __init__(self, bank: str, reason: str) -> None:
+        self.bank, self.reason = bank, reason
+        super().__init__(f"{bank} 的风险补偿金约定：{reason}")
+
+
+class FuseRefused(GuaranteeError):
+    """A step of a fuse that its state or the rules do not allow."""
+
+    def __init__(self, bank: str, reason: str) -> None:
+        self.bank, self.reason = bank, reason
+        super().__init__(f"{bank} 的熔断：{reason}")
+
+
+class Suspended(GuaranteeError):
+    """New loans of a pool whose fuse has blown."""
+
+    def __init__(self, county: str, bank: str, since: date, ratio: str) -> None:
+        self.county, self.bank, self.since = county, bank, since
+        super().__init__(
+            f"{county}/{bank} 自 {since} 起熔断（当日不良率 {ratio}），暂停发放新贷款；已放贷款和代偿照常办理，经批准解除后恢复"
+        )
+
+
+class GuarantorRefused(GuaranteeError):
+    """A guarantor's payment that can't be recorded or taken back."""
+
+    def __init__(self, claim: str, reason: str) -> None:
+        self.claim, self.reason = claim, reason
+        super().__init__(f"代偿 {claim} 的其他分担方：{reason}")
+
+
+class MovementRefused(GuaranteeError):
+    """Money of a fund's special account that can't move as asked."""
+
+    def __init__(self, book: str, reason: str) -> None:
+        self.book, self.reason = book, reason
+        super().__init__(f"账套 {book}：{reason}")
+
+
+class ForecastRefused(GuaranteeError):
+    """A pool of which nothing can be foretold."""
+
+    def __init__(self, bank: str, reason: str) -> None:
+        self.bank, self.reason = bank, reason
+        super().__init__(f"{bank} 的代偿预测：{reason}")

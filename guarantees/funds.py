@@ -1,14 +1,14 @@
 """Fund receipts (资金到账): what the budget pays into the compensation pools and the subsidy funds, and its undoing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 
 from sqlalchemy.orm import Session
 
 from guarantees import entries
-from guarantees.errors import NoPool, ReceiptRefused
-from guarantees.queries import available_fen, covered, lock, pool_at, pools
+from guarantees.errors import GuaranteeError, NoPool, ReceiptRefused
+from guarantees.queries import NO_LOAD, available_fen, loads, lock, pool_at, pools
 from ledger.books import Book, BookKind, find_book, loan_book_code
 from ledger.business_day import business_date, business_date_from
 from ledger.journal import Dimensions, JournalEntry
@@ -42,7 +42,7 @@ def contribute(session: Session, receipts: Sequence[FundReceipt], actor: str) ->
     business_date_from(session, (one.received_on for one in receipts))
     made = []
     for one in receipts:
-        _require_partner(session, one.book, one.bank)
+        require_partner(session, one.book, one.bank)
         made.append(
             JournalEntry(
                 book=one.book.code, reference=free_reference(session, one.book.id, f"fund/{one.serial}"),
@@ -68,18 +68,27 @@ def withdraw(session: Session, book: Book, references: Sequence[tuple[str, date]
     lock(session, mine)
     for reference, day in references:
         reverse(session, book.code, reference, posting_date(session, book.id, day, today), actor, reason)
+    require_backed(session, book, lambda reason: ReceiptRefused(book.code, reason), "撤销")
+
+
+def require_backed(session: Session, book: Book, refusal: Callable[[str], GuaranteeError], doing: str) -> None:
+    """Refuse what left a fund with less than it has promised, or than its loans need; its pools are held by the caller.
+
+    Raises:
+        GuaranteeError: the refusal that is made of the reason.
+    """
     for _, _, bank in turnovers(session, books=[book.id], accounts=[entries.CASH], by=("bank",)):
         if available(session, book.id, str(bank)) < 0:
-            raise ReceiptRefused(book.code, f"{bank} 的资金已批准支付，撤销后可用余额为负")
-    load = covered(session) if mine else {}
+            raise refusal(f"{bank} 的资金已批准支付，{doing}后可用余额为负")
+    mine = [one for one in pools(session).values() if one.book.id == book.id]
+    behind = loads(session) if mine else {}
     for one in mine:
-        free = available_fen(session, one)
-        principal, _ = load.get((book.county, one.bank), (0, 0))
-        if free < 0 or principal > one.cap_fen(free):
-            raise ReceiptRefused(book.code, f"{one.bank} 的贷款已占用该资金，撤销后超过放大倍数上限")
+        principal = behind.get((one.book.id, one.bank), NO_LOAD).principal_fen
+        if principal > one.cap_fen(available_fen(session, one)):
+            raise refusal(f"{one.bank} 的贷款已占用该资金，{doing}后超过放大倍数上限")
 
 
-def _require_partner(session: Session, book: Book, bank: str) -> None:
+def require_partner(session: Session, book: Book, bank: str) -> None:
     """Refuse a bank that the fund has nothing to do with."""
     if book.kind is BookKind.COMPENSATION:
         pool_at(session, book.county, bank)

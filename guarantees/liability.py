@@ -5,23 +5,22 @@ from datetime import date
 from sqlalchemy.orm import Session
 
 from guarantees import entries
-from guarantees.queries import covered, pools
+from guarantees.queries import NO_LOAD, Loads, pools
 from ledger.journal import Dimensions, JournalEntry, Posting
 from ledger.posting import post_many
 from ledger.queries import NOTHING, turnovers
 
 
-def follow(session: Session, closing: date) -> int:
-    """Bring every pool's 9101 to the sum of its rounded shares; return the fen posted."""
-    load = covered(session, closing)
-    all_pools = pools(session).values()
+def follow(session: Session, closing: date, found: Loads) -> int:
+    """Bring every pool's 9101 to the sum of its rounded shares, as the night found it; return the fen posted."""
+    all_pools = pools(session, closing).values()
     held = turnovers(session, books={one.book.id for one in all_pools}, accounts=[entries.LIABILITY], by=("bank",))
     lines: dict[int, list[Posting]] = {}
     mine = {}
     total = 0
     for one in all_pools:
         mine[one.book.id] = one.book
-        target = load.get((one.book.county, one.bank), (0, 0))[1]
+        target = found.get((one.book.id, one.bank), NO_LOAD).liability_fen
         fen = target - held.get((one.book.id, entries.LIABILITY, one.bank), NOTHING).balance_fen
         if fen:
             total += fen
@@ -33,10 +32,10 @@ def follow(session: Session, closing: date) -> int:
         [
             JournalEntry(
                 book=mine[book_id].code, reference=f"night/liability/{closing}", kind="guarantees.liability",
-                value_date=closing, narration=f"{closing:%Y-%m-%d} 风险补偿责任变动", postings=tuple(found),
+                value_date=closing, narration=f"{closing:%Y-%m-%d} 风险补偿责任变动", postings=tuple(postings),
                 event=f"night/{closing}",
             )
-            for book_id, found in sorted(lines.items())
+            for book_id, postings in sorted(lines.items())
         ],
     )  # fmt: skip
     return total

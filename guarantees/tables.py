@@ -2,7 +2,6 @@
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     Date,
     DateTime,
@@ -15,6 +14,7 @@ from sqlalchemy import (
     UniqueConstraint,
     text,
 )
+from sqlalchemy.dialects.postgresql import JSONB
 
 from ledger.db import metadata
 
@@ -23,10 +23,6 @@ pool = Table(
     metadata,
     Column("book_id", BigInteger, nullable=False),
     Column("bank", Text, nullable=False),
-    Column("share_ppb", BigInteger, nullable=False),
-    Column("leverage", Integer, nullable=False),
-    Column("claim_after_days", Integer, nullable=False),
-    Column("advances_solar", Boolean, nullable=False, server_default=text("false")),
     PrimaryKeyConstraint("book_id", "bank"),
     ForeignKeyConstraint(["book_id"], ["ledger.book.id"]),
     schema="guarantees",
@@ -60,6 +56,76 @@ claim_event = Table(
     Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("book_id", "seq"),
     UniqueConstraint("book_id", "reference"),
+    ForeignKeyConstraint(["book_id", "number"], ["guarantees.claim.book_id", "guarantees.claim.number"]),
+    schema="guarantees",
+)
+
+pool_terms = Table(
+    "pool_terms",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("from_date", Date, nullable=False),
+    Column("shares", JSONB, nullable=False),
+    Column("leverage", Integer, nullable=False),
+    Column("claim_after_days", Integer, nullable=False),
+    Column("approval", Text, nullable=False),
+    Column("warn_ppb", BigInteger, nullable=False),
+    Column("fuse_ppb", BigInteger, nullable=False),
+    Column("worse_ppb", BigInteger, nullable=False),
+    Column("loss_basis", Text, nullable=False),
+    Column("recovery_order", Text, nullable=False),
+    Column("pass_on_days", Integer, nullable=False),
+    Column("advances", Text, nullable=False),
+    Column("interest", Text, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("withdraws_seq", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    UniqueConstraint("book_id", "withdraws_seq"),
+    ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),
+    schema="guarantees",
+)
+
+fuse_event = Table(
+    "fuse_event",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("bank", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("npl_fen", BigInteger, nullable=False),
+    Column("outstanding_fen", BigInteger, nullable=False),
+    Column("document", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    Index(None, "book_id", "bank", "seq"),
+    ForeignKeyConstraint(["book_id", "bank"], ["guarantees.pool.book_id", "guarantees.pool.bank"]),
+    schema="guarantees",
+)
+
+guarantor_receipt = Table(
+    "guarantor_receipt",
+    metadata,
+    Column("book_id", BigInteger, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("guarantor", Text, nullable=False),
+    Column("value_date", Date, nullable=False),
+    Column("fen", BigInteger, nullable=False),
+    Column("reference", Text, nullable=False),
+    Column("undoes_seq", BigInteger),
+    Column("actor", Text, nullable=False),
+    Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("book_id", "seq"),
+    UniqueConstraint("book_id", "undoes_seq"),
+    Index(None, "book_id", "number"),
     ForeignKeyConstraint(["book_id", "number"], ["guarantees.claim.book_id", "guarantees.claim.number"]),
     schema="guarantees",
 )

@@ -7,7 +7,9 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.advance import open_advances
-from guarantees.queries import claims, covered, pools
+from guarantees.fuse import Happened, history
+from guarantees.guarantors import dues
+from guarantees.queries import NO_LOAD, claims, loads, pools
 from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
 
@@ -18,21 +20,62 @@ def checks(session: Session) -> Iterator[Check]:
     held = turnovers(session, accounts=accounts, by=("bank",))
     all_claims = claims(session).values()
     closed = session.scalar(text("SELECT max(business_date) FROM loans.accrual_run"))
-    load = covered(session, closed) if closed else {}
-    for one in pools(session).values():
+    load = loads(session, closed) if closed else {}
+    for one in pools(session, closed).values():
         mine = [c for c in all_claims if c.pool.book.id == one.book.id and c.pool.bank == one.bank and not c.cancelled]
         approved = sum(c.gov_fen for c in mine if c.approved_by)
         back = sum(min(c.passed_fen, c.gov_fen - c.lost_fen) for c in mine)
         expected = {
             entries.ADVANCED: approved - back - sum(c.lost_fen for c in mine),
             entries.APPROVED: -sum(c.gov_fen for c in mine if c.approved_by and not c.paid_on),
-            entries.LIABILITY: load.get((one.book.county, one.bank), (0, 0))[1],
+            entries.LIABILITY: load.get((one.book.id, one.bank), NO_LOAD).liability_fen,
         }
         for account, fen in expected.items():
             found = held.get((one.book.id, account, one.bank), NOTHING).balance_fen
             yield Check(check=f"guarantees: {account} of {one.book.code}/{one.bank}", expected=str(fen), actual=str(found))
     yield from _advances(session)
     yield _both_sides(session)
+    yield from _treasury(session)
+    yield from _guarantors(session)
+    yield _fuses(session)
+
+
+_INTEREST = ("fund.interest", "fund.remitted")
+
+
+def _treasury(session: Session) -> Iterator[Check]:
+    """What is due to the treasury is the interest that was booked so less what was remitted, bank by bank, never below nought."""
+    held = turnovers(session, accounts=[entries.INTEREST_DUE], by=("bank",))
+    moved = turnovers(session, accounts=[entries.INTEREST_DUE], entry_kinds=_INTEREST, by=("bank",))
+    for key in sorted(held, key=str):
+        expected = -moved.get(key, NOTHING).balance_fen
+        name = f"guarantees: {entries.INTEREST_DUE} of book {key[0]}/{key[2]}"
+        yield Check(check=name, expected=str(max(0, expected)), actual=str(-held[key].balance_fen))
+
+
+def _guarantors(session: Session) -> Iterator[Check]:
+    """What other guarantors paid stands in the banks' books, and none paid more than its part."""
+    found = dues(session)
+    kinds = turnovers(session, accounts=[entries.PROVISION], entry_kinds=["guarantees.guarantor"])
+    yield Check(
+        check="guarantees: received from other guarantors = booked at the banks",
+        expected=str(sum(due.received_fen for due in found)), actual=str(-sum(one.balance_fen for one in kinds.values())),
+    )  # fmt: skip
+    over = sum(due.open_fen < 0 for due in found)
+    yield Check(check="guarantees: guarantors who paid more than their part", expected="0", actual=str(over))
+
+
+def _fuses(session: Session) -> Check:
+    """A suspension ends only by a lifting that one person asked for and another granted."""
+    wrong = 0
+    for one in pools(session).values():
+        events = history(session, one)
+        for before, now in zip([None, *events], events, strict=False):
+            asked = before is not None and before.kind is Happened.ASKED
+            lifted = now.kind is Happened.LIFTED
+            unlifted = before is not None and before.suspends and not now.suspends and not lifted
+            wrong += unlifted or (lifted and (before is None or not asked or before.actor == now.actor))
+    return Check(check="guarantees: suspensions that ended without a decision of two people", expected="0", actual=str(wrong))
 
 
 def _both_sides(session: Session) -> Check:

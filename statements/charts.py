@@ -49,6 +49,20 @@ def line_chart(title: str, labels: Sequence[str], lines: Sequence[Line]) -> str:
     return "".join([head, *_axes(plot, labels, ticks), *_drawn(plot, labels, lines), *_names(plot, lines), "</svg>"])
 
 
+_STYLE = (
+    "<style>text{fill:#555;font:11px sans-serif}.chart-grid{stroke:#ddd;stroke-width:.6}.chart-zero{stroke:#555;stroke-width:.8}"
+    ".chart-line{stroke-width:2}.chart-line-1 polyline{stroke:#1f5f8b}.chart-line-2 polyline{stroke:#b5502c;stroke-dasharray:6 3}"
+    ".chart-line-1 circle,.chart-name-1{fill:#1f5f8b}.chart-line-2 circle,.chart-name-2{fill:#b5502c}"
+    ".chart-name{font-weight:600}</style>"
+)
+
+
+def standalone(chart: str) -> str:
+    """Return a chart as a file of its own: with the colours that a page's stylesheet would give it, on white."""
+    head, end, rest = chart.partition("</title>")
+    return f'{head}{end}{_STYLE}<rect width="100%" height="100%" fill="#fff"/>{rest}'
+
+
 def ticks_of(values: Sequence[int]) -> list[int]:
     """Return round amounts that span zero and all values: steps of 1, 2 or 5 times a power of ten, never below 1 分."""
     low, high = min(0, *values), max(0, *values)

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import Engine, create_engine, text
 from sqlalchemy.orm import Session
 
-from app import wiring
+from app import screen, wiring
 from app.migrate import migrate
 from app.partitioning import partition
 from ledger import server
@@ -44,6 +44,13 @@ def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def forget(folder: Path) -> None:
     """Remove an embedded server's data wherever they lie."""
     shutil.rmtree(server.layout_of(folder).data, ignore_errors=True)
+
+
+def widen(monkeypatch: pytest.MonkeyPatch, width: int = 300) -> None:
+    """Let what the program says in this process be as wide as that, whatever terminal it was imported in."""
+    for console in (screen.out, screen.err):
+        monkeypatch.setattr(console, "_width", width)
+        monkeypatch.setattr(console, "_height", 50)
 
 
 def fresh_database(server_url: str, name: str) -> str:

@@ -1,12 +1,16 @@
 """A roof to try the sun's money on: the loan of E8, its station, agreement and pool, and what the meter and the grid say of it."""
 
+from dataclasses import replace
 from datetime import date
 
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
 from test_loan_life import paid_in
 
-from guarantees import claims
+from guarantees.agreement import agree as agree_terms
+from guarantees.agreement import open_pool
+from guarantees.queries import pools
+from guarantees.terms import Advances
 from ledger.books import Book
 from ledger.business_day import flip, peek
 from ledger.posting import take_sequence
@@ -80,7 +84,7 @@ def roof(session: Session, city: dict[str, Book], terms: Agreement | None = E8, 
 
 def pool_that_advances(session: Session, city: dict[str, Book], fen: int = 1_000_000) -> None:
     """Open the county's pool, its document allowing advances, with so much in it."""
-    claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
     today = peek(session)
     assert today is not None
     paid_in(session, city["RCF"], fen, today)
@@ -89,9 +93,11 @@ def pool_that_advances(session: Session, city: dict[str, Book], fen: int = 1_000
 
 def allow_advances(session: Session) -> None:
     """Let all pools advance."""
-    session.connection().exec_driver_sql("SET LOCAL ROLE fupin_owner")
-    session.execute(text("UPDATE guarantees.pool SET advances_solar = true"))
-    session.connection().exec_driver_sql("SET LOCAL ROLE fupin_app")
+    today = peek(session)
+    assert today is not None
+    for one in pools(session).values():
+        terms = replace(one.terms, from_date=today, advances=Advances.SOLAR, document="惠光扶〔2018〕2号", reason="允许垫付")
+        agree_terms(session, one, terms, "甲")
 
 
 def reads(session: Session, month: date, kwh: int, meter: str = METER) -> None:

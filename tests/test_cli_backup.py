@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import forget
+from conftest import forget, widen
 from test_cli_bank import PLAN, Desk
 
 if os.environ.get("FUPIN_TEST_DATABASE_URL"):
@@ -17,7 +17,7 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     for name in [name for name in os.environ if name.startswith(("FUPIN_", "DATABASE_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FUPIN_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
+    widen(monkeypatch)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "plan.toml").write_text(PLAN)
     yield Desk(tmp_path, capsys, monkeypatch)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from conftest import forget
+from conftest import forget, widen
 
 from app.cli import main
 
@@ -55,7 +55,7 @@ def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
     for name in [name for name in os.environ if name.startswith(("FUPIN_", "DATABASE_"))]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("FUPIN_DATA", str(tmp_path / "data"))
-    monkeypatch.setenv("COLUMNS", "200")
+    widen(monkeypatch)
     monkeypatch.chdir(tmp_path)
     made = Desk(tmp_path, capsys, monkeypatch)
     (tmp_path / "plan.toml").write_text(PLAN, encoding="utf-8")

@@ -28,8 +28,10 @@ from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused, SheetRow, read_sheet
 from app.migrate import migrate
 from app.status import status
-from guarantees.claims import open_pool
+from guarantees.agreement import agree, open_pool
+from guarantees.queries import pools
 from ledger.books import BookKind, book_named, open_book
+from ledger.business_day import business_date
 from ledger.closing import close_month
 from ledger.db import APP_ROLE, SCHEMAS, engine_as, unit_of_work
 from ledger.journal import BookCode
@@ -893,7 +895,8 @@ def test_a_loan_is_drawn_in_parts_up_to_its_contract_and_its_pool(town: Town) ->
 def test_a_pool_refuses_a_second_part_that_it_can_not_carry(town: Town) -> None:
     town.take("loans", lent("C2", 2, **{"首次放款(元)": "1"}))
     with unit_of_work(town.engine) as session:
-        session.execute(text("UPDATE guarantees.pool SET leverage = 1"))
+        one = next(iter(pools(session).values()))
+        agree(session, one, replace(one.terms, leverage=1, from_date=business_date(session), document="文1", reason="调整"), "t")
     town.refuses("drawings", [part("C2", "Q1", "49999")], (2, "整行", "", "风险补偿金"))
 
 

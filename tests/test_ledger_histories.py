@@ -24,7 +24,7 @@ from test_replay_laws import begin_on
 from test_vouchers import at_once
 
 from app.migrate import migrate
-from guarantees.claims import open_pool
+from guarantees.agreement import open_pool
 from guarantees.funds import FundReceipt, contribute
 from ledger import snapshots
 from ledger.books import Book, BookKind, open_book

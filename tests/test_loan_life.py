@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app import wiring
 from guarantees import claims
+from guarantees.agreement import open_pool
 from guarantees.entries import contributed
 from guarantees.errors import CapacityExceeded, ClaimRefused
 from guarantees.queries import Claim
@@ -127,7 +128,7 @@ def test_a_whole_life_on_paper(session: Session, city: dict[str, Book]) -> None:
     """
     rcf, lb = city["RCF"], city["LB"]
     paid_in(session, rcf, 500_000_000, date(2017, 1, 1))
-    claims.open_pool(session, rcf, "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, rcf, "HMRCB", share_ppb=700_000_000, leverage=10)
     close_nights(session, FIRST_DAY, date(2017, 3, 14))
     flip(session, date(2017, 3, 15))
     contract = _lend_today(session, lb, date(2017, 3, 15))
@@ -236,7 +237,7 @@ def test_e6b_under_full_subsidy_the_last_interest_is_governments_and_the_basis_i
 ) -> None:
     rcf, lb = city["RCF"], city["LB"]
     paid_in(session, rcf, 500_000_000, date(2017, 1, 1))
-    claims.open_pool(session, rcf, "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, rcf, "HMRCB", share_ppb=700_000_000, leverage=10)
     close_nights(session, FIRST_DAY, date(2017, 3, 14))
     flip(session, date(2017, 3, 15))
     contract = bullet_loan(session, lb, date(2017, 3, 15), 5_000_000, gov_ppb=RATE)
@@ -430,7 +431,7 @@ def lending(session: Session, city: dict[str, Book], cipher: Cipher) -> dict[str
     flip(session, FIRST_DAY)
     people = [("household", home.head_id, home.head_name, home.number) for home in homes]
     add_borrowers(session, cipher, "371621", people)
-    claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
     paid_in(session, city["RCF"], 1_000_000, FIRST_DAY)
     return city
 

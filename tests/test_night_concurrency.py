@@ -22,7 +22,7 @@ from app.imports.batch import Desk, import_file
 from app.imports.kinds import IMPORTERS
 from app.status import status
 from app.web.queries import reading
-from guarantees import claims
+from guarantees.agreement import open_pool
 from ledger.books import Book, BookKind, books
 from ledger.business_day import business_date, flip, peek
 from ledger.calendar import DAY
@@ -44,7 +44,7 @@ def lent(own_engine: Engine) -> dict[str, Contract]:
     """Loans in a county that begins a week before a settlement; some fall due on its day."""
     with unit_of_work(own_engine) as session:
         city = open_city(session, START)
-        claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+        open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
         made = {
             f"C{n}": bullet_loan(
                 session, city["LB"], date(2016, 3, 20) if n % 3 == 0 else date(2016, 11, n), 5_000_000, name=f"C{n}"

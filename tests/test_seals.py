@@ -598,6 +598,17 @@ def test_columns_that_sealed_tables_get_later_may_be_null() -> None:
         "loans.draw_event": common | {"number", "body"},
         "loans.subsidy_step": common | {"number", "body", "actor", "booked_at"},
         "guarantees.claim_event": common | {"number", "fen", "actor", "booked_at"},
+        "guarantees.pool_terms": {
+            "book_id", "seq", "bank", "from_date", "shares", "leverage", "claim_after_days", "approval", "warn_ppb", "fuse_ppb",
+            "worse_ppb", "loss_basis", "recovery_order", "pass_on_days", "advances", "interest", "document", "reason", "actor",
+            "booked_at",
+        },
+        "guarantees.fuse_event": {
+            "book_id", "seq", "bank", "kind", "value_date", "npl_fen", "outstanding_fen", "document", "reason", "actor", "booked_at"
+        },
+        "guarantees.guarantor_receipt": {
+            "book_id", "seq", "number", "guarantor", "value_date", "fen", "reference", "actor", "booked_at"
+        },
         "guarantees.advance": common | {"bank", "loan_book_id", "loan_id", "fen", "booked_at"},
         "solar.agreement": {"book_id", "seq", "meter", "valid_from", "document", "why", "body", "actor", "booked_at"},
         "solar.contribution": {

@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 from test_loan_life import failing, paid_in
 
 from app import wiring
-from guarantees import claims
 from guarantees.advance import open_advances
+from guarantees.agreement import open_pool
 from ledger.books import Book
 from ledger.business_day import flip
 from ledger.calendar import DAY, add_months, is_month_end, month_of
@@ -96,7 +96,7 @@ def sun_comes(session: Session, day: date) -> None:
 def prepared(session: Session) -> tuple[dict[str, Book], tuple[int, int]]:
     """The books, a pool that may advance, the loan drawn, the station agreed on, and the reserve paid in."""
     city = open_city(session, DRAWN)
-    claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
     paid_in(session, city["RCF"], 1_000_000, DRAWN)
     allow_advances(session)
     contract = lend(session, city["LB"], TERMS, household="H1")

@@ -10,8 +10,8 @@ from roofs import E8, METER, START, allow_advances, comes, held, pool_that_advan
 from sqlalchemy.orm import Session
 from test_loan_life import close_nights, failing, paid_in
 
-from guarantees import claims
 from guarantees.advance import PoolAdvance, may_advance
+from guarantees.agreement import open_pool
 from guarantees.errors import AdvanceRefused
 from ledger.books import Book, BookKind, open_book
 from ledger.errors import FutureDate
@@ -36,7 +36,7 @@ def city(session: Session) -> dict[str, Book]:
 
 
 def test_a_pool_advances_nothing_unless_its_terms_allow_it(session: Session, city: dict[str, Book]) -> None:
-    claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
     paid_in(session, city["RCF"], 1_000_000, START)
     contract = roof(session, city, ONLY_POOL)
     asked = Advance(contract=contract, reference="x", value_date=START, fen=1, event="x", meter=METER)
@@ -70,8 +70,8 @@ def test_a_pool_advances_what_the_loans_that_it_covers_leave_and_the_next_roof_g
 
 def test_a_pool_of_its_own_advances_before_the_one_that_covers_loans(session: Session, city: dict[str, Book]) -> None:
     own = open_book(session, BookCode("RCF-371621-GF"), BookKind.COMPENSATION, "惠民县光伏保障金", "371621", None, "fund-2016")
-    claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
-    claims.open_pool(session, own, "HMRCB", share_ppb=0, leverage=1)
+    open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
+    open_pool(session, own, "HMRCB", share_ppb=0, leverage=1)
     paid_in(session, city["RCF"], 1_000_000, START)
     allow_advances(session)
     assert [one.book.code for one in may_advance(session)[("371621", "HMRCB")]] == [own.code, city["RCF"].code]

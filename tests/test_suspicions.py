@@ -31,7 +31,7 @@ from test_imports import (
 
 from app.imports.batch import Desk
 from app.migrate import migrate
-from guarantees.claims import open_pool
+from guarantees.agreement import open_pool
 from ledger.books import BookKind, book_named, open_book
 from ledger.calendar import DAY, add_months
 from ledger.db import APP_ROLE, engine_as, unit_of_work

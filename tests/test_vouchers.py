@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from test_replay_laws import begin_on
 
 from app import wiring
-from guarantees.claims import open_pool
+from guarantees.agreement import open_pool
 from guarantees.funds import FundReceipt, contribute
 from ledger.books import Book, book_named
 from ledger.calendar import DAY

@@ -303,7 +303,7 @@ COUNTS: Mapping[str, str] = {
     "touched": "经手", "stopped": "转非应计", "charges": "结息", "resets": "到期重定价", "changed": "利率变动", "groups": "组",
     "fen": "金额", "tonight_fen": "当日利息", "later_fen": "补记以前各日", "charged_fen": "已结息", "quarantined": "隔离（笔）",
     "frozen_fen": "冻结利息", "set_aside": "新隔离（笔）", "reallocated": "调整对应", "shared_fen": "追偿分成",
-    "liability_fen": "责任变动", "ties": "核对", "differences": "不符", "taken": "快照",
+    "liability_fen": "责任变动", "fuses": "熔断变动", "ties": "核对", "differences": "不符", "taken": "快照",
     "journal": "凭证", "vouchers": "凭证流程", "loans": "贷款", "applications": "申请", "relending": "再贷款", "subsidy": "贴息",
     "claims": "代偿",
 }  # fmt: skip
