@@ -20,7 +20,7 @@ test: $(READY_FOR_TESTS)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --durations 40
 
 chaos: $(READY)
 	$(BIN)/python -m benchmarks.chaos --kills $(KILLS) --server-kills $(SERVER_KILLS) $(if $(SEED),--seed $(SEED))
