@@ -25,6 +25,7 @@ import loans.relending.tables
 import loans.subsidy.reports
 import loans.subsidy.tables
 import loans.subsidy.ties
+import loans.suspicions.tables
 import loans.tables
 import loans.ties
 import registry.households
@@ -66,6 +67,9 @@ CHAINS = (
     Chain("relending", loans.relending.tables.draw_event),
     Chain("subsidy", loans.subsidy.tables.step),
     Chain("claims", guarantees.tables.claim_event),
+    Chain("claim_papers", guarantees.tables.claim_paper),
+    Chain("filing_rules", guarantees.tables.filing_rule, named_by="source"),
+    Chain("dunnings", loans.suspicions.tables.dunning),
 )
 """What is sealed (封签), per book: all facts that take the book's sequence."""
 

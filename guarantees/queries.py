@@ -1,66 +1,21 @@
-"""Questions to the pools: their terms, cash and load, and where claims stand."""
+"""Questions to the pools: their terms, cash and load."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from datetime import date
-from typing import Any
 
 from sqlalchemy import select, text
-from sqlalchemy.engine import Row
 from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.tables import claim, claim_event, pool
+from guarantees.tables import pool
 from ledger.books import BookKind, books
 from ledger.limits import available
 from loans.accrual import closed_seqs
 
 NEVER = 2**63 - 1
 """A sequence that no book reaches."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A claim with what has become of it; amounts in fen."""
-
-    pool: Pool
-    number: str
-    loan_book_id: int
-    loan_id: int
-    basis_fen: int
-    gov_fen: int
-    filed_by: str
-    approved_by: str | None
-    paid_on: date | None
-    cancelled: bool
-    shared_fen: int  # of the borrower's payments, due to the pool
-    passed_fen: int  # of that, passed to the pool
-    lost_fen: int
-
-    @property
-    def state(self) -> str:
-        """申请, 批准, 已代偿, 已核销 or 已撤销, as staff call it."""
-        if self.cancelled:
-            return "已撤销"
-        if self.lost_fen:
-            return "已核销"
-        if self.paid_on:
-            return "已代偿"
-        return "批准" if self.approved_by else "申请"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a claim that was taken and not undone; `reference` names it in the pool's book."""
-
-    reference: str
-    kind: str
-    value_date: date
-    fen: int
-    actor: str
 
 
 def pools(session: Session) -> dict[tuple[int, str], Pool]:
@@ -97,17 +52,6 @@ def pool_at(session: Session, county: str, bank: str) -> Pool:
         if (one.book.county, one.bank) == (county, bank):
             return one
     raise NoPool(county, bank)
-
-
-def claim_numbered(session: Session, one: Pool, number: str) -> Claim | None:
-    """Return the claim that bears a number in a pool's book."""
-    return claims(session).get((one.book.id, number))
-
-
-def claimed(session: Session, loan_book_id: int, loan_id: int) -> bool:
-    """Tell whether a claim that was not cancelled names a loan."""
-    found = claims(session).values()
-    return any((c.loan_book_id, c.loan_id) == (loan_book_id, loan_id) and not c.cancelled for c in found)
 
 
 def available_fen(session: Session, one: Pool) -> int:
@@ -176,43 +120,3 @@ def covered(session: Session, closing: date | None = None) -> dict[tuple[str, st
     }  # fmt: skip
     rows = session.execute(text(_COVERED), values)
     return {homes[row.book_id]: (row.principal, row.liability) for row in rows if row.principal}
-
-
-def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:
-    """Return the steps of every claim in the order in which they were taken, by (book id, number)."""
-    rows = session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)).all()
-    undone = {(row.book_id, row.reference) for row in rows if row.kind == "undone"}
-    found: dict[tuple[int, str], list[Step]] = {}
-    for row in rows:
-        if row.kind != "undone" and (row.book_id, f"{row.reference}/undone") not in undone:
-            taken = Step(row.reference, row.kind, row.value_date, row.fen, row.actor)
-            found.setdefault((row.book_id, row.number), []).append(taken)
-    return found
-
-
-def claims(session: Session) -> dict[tuple[int, str], Claim]:
-    """Return all claims by (book id, number), those whose filing was undone left out."""
-    all_pools = pools(session)
-    taken = steps_of_claims(session)
-    rows = session.execute(select(claim).order_by(claim.c.book_id, claim.c.number))
-    return {
-        (row.book_id, row.number): _claim(all_pools[(row.book_id, row.bank)], row, taken[(row.book_id, row.number)])
-        for row in rows
-        if any(step.kind == "filed" for step in taken.get((row.book_id, row.number), ()))
-    }
-
-
-def _claim(one: Pool, row: Row[Any], steps: Sequence[Step]) -> Claim:
-    """Fold a claim's steps, one of which filed it."""
-    first: dict[str, Step] = {}
-    sums: Counter[str] = Counter()
-    for step in steps:
-        first.setdefault(step.kind, step)
-        sums[step.kind] += step.fen
-    return Claim(
-        pool=one, number=row.number, loan_book_id=row.loan_book_id, loan_id=row.loan_id, basis_fen=first["filed"].fen,
-        gov_fen=one.payout_fen(first["filed"].fen), filed_by=first["filed"].actor,
-        approved_by=first["approved"].actor if "approved" in first else None,
-        paid_on=first["paid"].value_date if "paid" in first else None, cancelled="cancelled" in first,
-        shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"],
-    )  # fmt: skip

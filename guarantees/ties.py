@@ -6,7 +6,8 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from guarantees import entries
-from guarantees.queries import claims, covered, pools
+from guarantees.claims.queries import claims
+from guarantees.queries import covered, pools
 from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
 

@@ -598,5 +598,10 @@ def test_columns_that_sealed_tables_get_later_may_be_null() -> None:
         "loans.draw_event": common | {"number", "body"},
         "loans.subsidy_step": common | {"number", "body", "actor", "booked_at"},
         "guarantees.claim_event": common | {"number", "fen", "actor", "booked_at"},
+        "guarantees.claim_paper": common | {"loan_book_id", "loan_id", "paper", "sha256", "pages", "actor", "booked_at"},
+        "guarantees.filing_rule": {
+            "book_id", "seq", "bank", "valid_from", "dunnings", "papers", "source", "actor", "booked_at"
+        },
+        "loans.dunning": common | {"loan_id", "body", "actor", "recorded_at"},
     }  # fmt: skip
     assert {table.fullname: {c.name for c in table.columns if not c.nullable} for _, table in TABLES} == filled
