@@ -59,7 +59,7 @@ claim_event = Table(
     Column("booked_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
     PrimaryKeyConstraint("book_id", "seq"),
     Column("note", Text),
-    Column("findings", JSONB),
+    Column("findings", JSONB(none_as_null=True)),
     Column("collected_on", Date),
     UniqueConstraint("book_id", "reference"),
     Index(None, "book_id", "number"),

@@ -32,6 +32,17 @@ def checks(session: Session) -> Iterator[Check]:
             found = held.get((one.book.id, account, one.bank), NOTHING).balance_fen
             yield Check(check=f"guarantees: {account} of {one.book.code}/{one.bank}", expected=str(fen), actual=str(found))
     yield _both_sides(session)
+    yield _due_to_pools(session)
+
+
+def _due_to_pools(session: Session) -> Check:
+    """What the banks owe the pools of recoveries is what was shared and not passed on: 2241.01."""
+    found = turnovers(session, accounts=[entries.DUE_TO_POOL])
+    return Check(
+        check="guarantees: recoveries shared and not passed on = 2241.01 of the banks",
+        expected=str(sum(one.shared_fen - one.passed_fen for one in claims(session).values())),
+        actual=str(-sum(turnover.balance_fen for turnover in found.values())),
+    )
 
 
 def _both_sides(session: Session) -> Check:

@@ -165,7 +165,12 @@ def watched(number: int, kind: str = "死亡", **over: object) -> dict[str, obje
 
 
 def dunned(contract: str, serial: str, day: object = "2017-01-01", **over: object) -> dict[str, object]:
-    return {**place(借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收", 催收人="甲", 签收="是", 文书号=f"CS-{serial}"), **over}
+    return {
+        **place(
+            借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收", 催收人="甲", 签收="是", 文书号=f"CS-{serial}"
+        ),
+        **over,
+    }
 
 
 def lodged(contract: str, paper: str = "借款合同", **over: object) -> dict[str, object]:
@@ -1085,6 +1090,7 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("match-lists", watched(12))
     town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
     town.take("dunnings", dunned("C6", "CS1"))
+    town.take("claim-papers", lodged("C2"))
     town.take("drawings", part("C6", "Q1", "500"))
     town.take("applications", asked("C7", 12, "Q7", "1000", 续贷原借据号="C6"))
     town.refuses("renewals", [renewed("C6", "C7", "1000")], (2, "整行", "", "审批：待审批"))
@@ -1117,7 +1123,11 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("subsidy-stops", stopped("L8", "B9", 日期=day, 不符起始日="2017-03-01"))
     assert town.broken() == []
     town.take(
-        "claims", step("C2", "D2", "申请", day, "甲"), step("C2", "D2", "审核", day, "审"), step("C2", "D2", "批准", day, "乙"), step("C2", "D2", "拨付", day, "丙")
+        "claims",
+        step("C2", "D2", "申请", day, "甲"),
+        step("C2", "D2", "审核", day, "审"),
+        step("C2", "D2", "批准", day, "乙"),
+        step("C2", "D2", "拨付", day, "丙"),
     )
     town.take("claims", step("C3", "D3", "申请", day, "甲"), step("C3", "D3", "撤销", day, "甲"))
     town.take("repayments", paid("C2", "K1", "500", "垫付费用", day), paid("C2", "R1", "20500", day=day))
@@ -1154,7 +1164,14 @@ STANDS = "loans.policy p WHERE withdraws IS NULL AND NOT EXISTS (SELECT FROM loa
 UNDONE: dict[str, tuple[dict[str, object], str]] = {
     "policies": (ruled(), f"SELECT county, parameters FROM {STANDS}"),
     "match-lists": (watched(1), "SELECT count(*) FROM loans.listed"),
-    "dunnings": (dunned("L1", "CS1"), "SELECT count(*) FROM loans.dunning"),
+    "dunnings": (
+        dunned("L1", "CS1"),
+        "SELECT sum(CASE kind WHEN 'dunned' THEN 1 ELSE -1 END) FROM loans.dunning HAVING count(*) % 2 = 1",
+    ),
+    "claim-papers": (
+        lodged("L1"),
+        "SELECT sum(CASE kind WHEN 'lodged' THEN 1 ELSE -1 END) FROM guarantees.claim_paper HAVING count(*) % 2 = 1",
+    ),
     "households": (home(70), "SELECT count(*) FROM registry.household"),
     "loans": (lent("C1", 2), PRINCIPAL),
     "repayments": (paid("L1", "S1", "2000"), PRINCIPAL),
@@ -1329,7 +1346,9 @@ def test_a_claim_is_taken_back_step_by_step_and_taken_again(overdue: Town) -> No
 def test_a_file_of_several_steps_is_undone_newest_first_and_a_cancelled_number_is_spent(overdue: Town) -> None:
     day = "2017-04-06"
     before = overdue.cash("RCF-371621", "1036.01")
-    batch = overdue.take("claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙"))
+    batch = overdue.take(
+        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙")
+    )
     cancelled = overdue.take("claims", step("L2", "D2", "撤销", day, "甲"))
     overdue.refuses("claims", [step("L2", "D2", "申请", day, "甲")], (2, "整行", "", "已撤销，请用新编号申请"))
     overdue.undo(cancelled)
@@ -1496,7 +1515,9 @@ def test_a_write_off_undone_and_taken_again_on_one_day_shares_twice(overdue: Tow
 def test_what_was_paid_before_a_payout_of_the_day_is_no_recovery(overdue: Town) -> None:
     day = "2017-04-06"
     overdue.take("repayments", paid("L2", "K1", "10000", day=day))
-    overdue.take("claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙"))
+    overdue.take(
+        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙")
+    )
     overdue.refuses(
         "claims", [step("L2", "D2", "拨付", day, "丙")], (2, "整行", "", "借款人于 2017-04-06 有还款，请在其后的日期办理拨付"),
     )  # fmt: skip
@@ -1921,7 +1942,11 @@ def test_a_claim_can_be_filed_again_after_it_was_cancelled(overdue: Town) -> Non
 def test_a_recovery_passed_on_twice_is_known_or_refused(overdue: Town) -> None:
     day, next_day = "2017-04-06", "2017-04-07"
     overdue.take(
-        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙"), step("L2", "D2", "拨付", day, "丙")
+        "claims",
+        step("L2", "D2", "申请", day, "甲"),
+        step("L2", "D2", "审核", day, "审"),
+        step("L2", "D2", "批准", day, "乙"),
+        step("L2", "D2", "拨付", day, "丙"),
     )
     overdue.take("repayments", paid("L2", "R1", "20000", day=day))
     overdue.close(date(2017, 4, 6))
@@ -1977,7 +2002,11 @@ def test_a_loan_that_the_pool_has_paid_for_is_not_undone(town: Town) -> None:
     town.close(date(2017, 1, 1))
     day = "2017-01-02"
     town.take(
-        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙"), step("L2", "D2", "拨付", day, "丙")
+        "claims",
+        step("L2", "D2", "申请", day, "甲"),
+        step("L2", "D2", "审核", day, "审"),
+        step("L2", "D2", "批准", day, "乙"),
+        step("L2", "D2", "拨付", day, "丙"),
     )
     with pytest.raises(ImportRefused):
         town.undo(batch)

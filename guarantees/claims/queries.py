@@ -57,6 +57,12 @@ def claim_numbered(session: Session, one: Pool, number: str) -> Claim | None:
     return claims(session, [(one.book.id, number)]).get((one.book.id, number))
 
 
+def claims_numbered(session: Session, number: str) -> list[Claim]:
+    """Return the claims that bear a number, of all pools: two counties may number theirs alike."""
+    books = {book_id for book_id, _ in pools(session)}
+    return list(claims(session, [(book_id, number) for book_id in sorted(books)]).values())
+
+
 def claims_of_loans(session: Session, loans: Collection[tuple[int, int]]) -> list[Claim]:
     """Return the claims for some loans, cancelled ones too."""
     books, ids = zip(*loans, strict=True) if loans else ((), ())

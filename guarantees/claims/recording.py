@@ -98,11 +98,10 @@ def record(
     undone = set(session.scalars(mine.where(claim_event.c.kind == "undone")))
     reference = f"{of}/undone" if of else first_free(f"{number}/{step}", lambda taken: f"{taken}/undone" in undone)
     seq = take_sequence(session, {one.book.id: 1})[one.book.id]
-    facts = {"note": note or None, "collected_on": collected_on, **({"findings": findings} if findings else {})}
     session.execute(
         insert(claim_event).values(
             book_id=one.book.id, seq=seq, number=number, kind=step.partition("/")[0], value_date=day, fen=fen,
-            reference=reference, actor=actor, **facts,
+            reference=reference, actor=actor, note=note or None, findings=findings, collected_on=collected_on,
         )
     )  # fmt: skip
 
