@@ -106,9 +106,7 @@ def show(number: Number, book: BookOption = None) -> None:
         for step in one.steps
     ]
     _show(("环节", "日期", "金额", "经办人", "理由", "审核所见"), rows, None)
-    say(
-        f"{one.number}: loan (借据) {contract.contract}, {one.state}; of (基数) {yuan(one.basis_fen)} the pool bears (代偿) {yuan(one.gov_fen)}"
-    )
+    say(f"{contract.contract}: {one.state}; of (基数) {yuan(one.basis_fen)} the pool bears (代偿) {yuan(one.gov_fen)}")
 
 
 @app.command()

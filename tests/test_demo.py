@@ -72,7 +72,7 @@ def test_every_kind_of_life_is_there(demo: System) -> None:
         assert events[kind], kind
     for kind in ("ledger.year_closed", "loans.charged", "loans.aged", "loans.accrued", "relending.repaid", "solar.swept"):
         assert kinds[kind], kind
-    assert steps == {"filed", "approved", "paid", "shared", "passed", "lost"}
+    assert steps == {"filed", "checked", "approved", "paid", "shared", "passed", "lost"}
 
 
 def test_relending_never_exceeds_the_loans_that_it_may_fund(demo: System) -> None:
