@@ -9,10 +9,11 @@ import pytest
 from conftest import FIRST_DAY, fresh_database, open_city, prepare
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
-from test_loan_life import RATE, balances, bullet_loan, close_nights, failing, paid_in
+from test_loan_life import RATE, balances, close_nights, failing, paid_in
+from test_replay_laws import begin_on, enter
 
 from guarantees import claims
-from guarantees.claims.claim import Claim, State
+from guarantees.claims.claim import Claim, State, Step
 from guarantees.claims.papers import Paper, lodge, papers_of
 from guarantees.claims.papers import undo as withdraw_paper
 from guarantees.claims.queries import claim_numbered, claims_numbered
@@ -29,13 +30,13 @@ from ledger.journal import BookCode
 from loans import servicing
 from loans.contract import Contract
 from loans.errors import DunningRefused
-from loans.events import Repaid
+from loans.events import Repaid, TakenOver
 from loans.queries import contracts_numbered, horizon_now, lives
 from loans.suspicions.dunnings import Dunning, demands, dunned, limitation_of, record
 from loans.suspicions.dunnings import undo as undo_dunnings
+from loans.terms import LoanTerms, Method, RateStep
 
-DRAWN, DUE, CLAIMED = date(2017, 3, 15), date(2018, 3, 15), date(2018, 6, 18)
-PAID = [(date(2017, 3, 21), 3_625), (date(2017, 6, 21), 55_583), (date(2017, 9, 21), 55_583), (date(2017, 12, 21), 54_979)]
+DRAWN, TAKEN, DUE, CLAIMED = date(2017, 3, 15), date(2018, 3, 10), date(2018, 3, 15), date(2018, 6, 18)
 SEEN = "手工放款，已核实"
 
 
@@ -93,9 +94,9 @@ class Case:
 
 @pytest.fixture(scope="module")
 def overdue(server_url: str) -> Iterator[Engine]:
-    """A county on 2018-06-18: two loans of 50,000 元 of 2017-03-15 for a year, 95 days past due.
+    """A county on 2018-06-18: two loans of 50,000 元 of 2017-03-15 for a year, 95 days past due, taken over on 2018-03-10.
 
-    C1 is E6's: unsubsidised, its four quarters paid; C2 is E6b's: subsidised in full.
+    C1 is E6's: unsubsidised, charged and paid until 2017-12-20; C2 is E6b's: subsidised in full.
     """
     address = fresh_database(server_url, "claims")
     prepare(address)
@@ -104,18 +105,16 @@ def overdue(server_url: str) -> Iterator[Engine]:
         city = open_city(session)
         paid_in(session, city["RCF"], 500_000_000, FIRST_DAY)
         claims.open_pool(session, city["RCF"], "HMRCB", share_ppb=700_000_000, leverage=10)
-        close_nights(session, FIRST_DAY, DRAWN - DAY)
-        flip(session, DRAWN)
-        plain = bullet_loan(session, city["LB"], DRAWN, 5_000_000)
-        flip(session, DRAWN)
-        bullet_loan(session, city["LB"], DRAWN, 5_000_000, gov_ppb=RATE, name="C2")
-        flip(session, DRAWN)
-        begun = DRAWN
-        for day, fen in PAID:
-            close_nights(session, begun, day - DAY)
-            servicing.repay(session, [(plain, Repaid(reference=f"r{day}", value_date=day, fen=fen))], "t")
-            begun = day
-        close_nights(session, begun, CLAIMED - DAY)
+        begin_on(session, TAKEN)
+        for name, gov_ppb in (("C1", 0), ("C2", RATE)):
+            terms = LoanTerms(
+                product="XEXD", principal_fen=5_000_000, drawn_on=DRAWN, maturity=DUE, method=Method.BULLET,
+                rates=(RateStep(DRAWN, RATE, gov_ppb),),
+            )  # fmt: skip
+            taken = TakenOver(reference=f"{name}/in", value_date=TAKEN, principal_fen=5_000_000, charged_until=date(2017, 12, 21))
+            enter(session, city["LB"], terms, taken, name)
+        close_nights(session, TAKEN, CLAIMED - DAY)
+        assert not failing(session)
     yield engine
     engine.dispose()
 
@@ -397,7 +396,7 @@ def e6b(case: Case) -> None:
     close_nights(session, later + DAY, later + DAY)
     assert case.now().lost_fen == 2_135_000
     assert balances(session, case.lb)["6701"] == 915_000
-    assert balances(session, case.lb)["1132.02"] == 220_520, "what government owes as subsidy is never claimed"
+    assert balances(session, case.lb)["1132.02"] == 50_750, "what government owes as subsidy is never claimed"
     assert not failing(session)
 
 
@@ -450,37 +449,46 @@ def test_what_comes_after_a_write_off_is_shared_after_cost_until_the_loss_is_bac
 def test_recoveries_are_due_on_the_fifth_working_day_and_late_ones_are_listed(case: Case) -> None:
     session = case.session
     case.through_payment()
-    case.repay("a", date(2018, 9, 19), 100_000)  # Wednesday; 22 to 24 September are holidays, 29 and 30 are worked
-    close_nights(session, CLAIMED, date(2018, 9, 19))
-    case.repay("b", date(2018, 9, 26), 200_000)  # 1 to 7 October are holidays
-    close_nights(session, date(2018, 9, 20), date(2018, 9, 27))
-    claims.pass_on(session, case.now(), "HB1", date(2018, 9, 28), 100_000, "bank")
-    found = recoveries(case.now(), date(2018, 10, 10))
+    close_nights(session, CLAIMED, CLAIMED)
+    case.repay("a", date(2018, 6, 19), 100_000)  # a Tuesday
+    close_nights(session, date(2018, 6, 19), date(2018, 6, 26))
+    case.repay("b", date(2018, 6, 27), 200_000)
+    close_nights(session, date(2018, 6, 27), date(2018, 6, 27))
+    claims.pass_on(session, case.now(), "HB1", date(2018, 6, 28), 100_000, "bank")
+    found = recoveries(case.now(), date(2018, 7, 6))
     assert [(one.collected_on, one.due_on, one.fen, one.open_fen, one.passed_on, one.days_late) for one in found] == [
-        (date(2018, 9, 19), date(2018, 9, 27), 70_000, 0, date(2018, 9, 28), 1),
-        (date(2018, 9, 26), date(2018, 10, 8), 140_000, 110_000, None, 2),
+        (date(2018, 6, 19), date(2018, 6, 26), 70_000, 0, date(2018, 6, 28), 2),
+        (date(2018, 6, 27), date(2018, 7, 4), 140_000, 110_000, None, 2),
     ]  # fmt: skip
-    assert late(recoveries(case.now(), date(2018, 9, 27))) == []
-    assert [one.open_fen for one in late(recoveries(case.now(), date(2018, 9, 28)))] == [0]
+    assert late(recoveries(case.now(), date(2018, 6, 26))) == []
+    assert [one.open_fen for one in late(recoveries(case.now(), date(2018, 6, 28)))] == [0]
     # What bounced is owed no longer; what came in its place is due from its own day.
-    servicing.reverse(session, case.loan, "b", date(2018, 9, 28), "t")
-    case.repay("c", date(2018, 9, 28), 200_000)
-    close_nights(session, date(2018, 9, 28), date(2018, 9, 28))
-    assert [(one.collected_on, one.fen, one.open_fen) for one in recoveries(case.now(), date(2018, 10, 10))] == [
-        (date(2018, 9, 19), 70_000, 0), (date(2018, 9, 28), 140_000, 110_000),
+    servicing.reverse(session, case.loan, "b", date(2018, 6, 28), "t")
+    case.repay("c", date(2018, 6, 28), 200_000)
+    close_nights(session, date(2018, 6, 28), date(2018, 6, 28))
+    assert [(one.collected_on, one.fen, one.open_fen) for one in recoveries(case.now(), date(2018, 7, 6))] == [
+        (date(2018, 6, 19), 70_000, 0), (date(2018, 6, 28), 140_000, 110_000),
     ]  # fmt: skip
     assert not failing(session)
+
+
+def test_holidays_and_worked_weekends_count_as_the_state_council_says(case: Case) -> None:
+    claim = replace(case.through_payment(), steps=(
+        Step(reference="D1/shared/1", kind="shared", value_date=date(2018, 9, 19), fen=7, actor="system"),
+        Step(reference="D1/shared/2", kind="shared", value_date=date(2018, 9, 26), fen=7, actor="system"),
+    ))  # fmt: skip
+    # 22 to 24 September and 1 to 7 October are holidays; Saturday 29 and Sunday 30 September are worked.
+    assert [one.due_on for one in recoveries(claim, CLAIMED + 300 * DAY)] == [date(2018, 9, 27), date(2018, 10, 8)]
 
 
 def test_a_collection_reported_late_is_due_from_the_day_on_which_the_bank_had_it(case: Case) -> None:
     session, had = case.session, CLAIMED + DAY
     case.through_payment()
-    close_nights(session, CLAIMED, CLAIMED + 20 * DAY)
+    close_nights(session, CLAIMED, CLAIMED + 7 * DAY)
     case.repay("late news", had, 100_000)
-    close_nights(session, CLAIMED + 21 * DAY, CLAIMED + 21 * DAY)
-    (one,) = recoveries(case.now(), CLAIMED + 22 * DAY)
-    assert (one.collected_on, one.due_on, one.open_fen) == (had, date(2018, 6, 26), 70_000)
-    assert one.days_late == (CLAIMED + 22 * DAY - date(2018, 6, 26)).days
+    close_nights(session, CLAIMED + 8 * DAY, CLAIMED + 8 * DAY)
+    (one,) = recoveries(case.now(), CLAIMED + 9 * DAY)
+    assert (one.collected_on, one.due_on, one.open_fen, one.days_late) == (had, date(2018, 6, 26), 70_000, 1)
 
 
 def test_the_night_reads_only_claims_of_loans_to_which_something_happened(case: Case, monkeypatch: pytest.MonkeyPatch) -> None:
