@@ -1,18 +1,22 @@
 """Claims: what each step needs and who may take it, E6 and E6b from the first dunning to the write-off, and a machine at random."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 
 import pytest
 from conftest import FIRST_DAY, fresh_database, open_city, prepare
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from test_loan_life import RATE, balances, close_nights, failing, paid_in
 from test_replay_laws import begin_on, enter
 
-from guarantees import claims
+from guarantees import claims, ties
 from guarantees.claims.claim import Claim, State, Step
 from guarantees.claims.papers import Paper, lodge, papers_of
 from guarantees.claims.papers import undo as withdraw_paper
@@ -27,6 +31,7 @@ from ledger.business_day import business_date, flip
 from ledger.calendar import DAY, add_months
 from ledger.db import APP_ROLE, engine_as, unit_of_work
 from ledger.journal import BookCode
+from ledger.money import round_half_up
 from loans import servicing
 from loans.contract import Contract
 from loans.errors import DunningRefused
@@ -505,3 +510,176 @@ def test_the_night_reads_only_claims_of_loans_to_which_something_happened(case: 
     assert asked == [0, 1, 0]
     assert claims_numbered(session, "D1") == [case.now()]
     assert claims_numbered(session, "D9") == []
+
+
+# --- a machine at random ---------------------------------------------------------------------------------------------
+
+PEOPLE = ("bank", "office", "bureau", "treasury")
+
+
+class ClaimMachine(RuleBasedStateMachine):
+    """One loan's claim, taken on by whoever tries, beside a model of eight numbers: money goes where the model says, or nowhere."""
+
+    engine: Engine
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opened = case_of(self.engine)
+        self.case = self.opened.__enter__()
+        self.day = CLAIMED
+        self.state = "none"
+        self.by: dict[str, str] = {}
+        self.gov = self.basis = self.collected = self.shared = self.passed = self.lost = 0
+        self.serial = 0
+
+    def teardown(self) -> None:
+        self.opened.__exit__(None, None, None)
+
+    reached: set[str]
+    """The states that walks have seen, of all of them."""
+
+    def attempt(self, allowed: bool, step: Callable[[], object]) -> bool:  # noqa: FBT001
+        """Take a step that must be taken or refused, as the model says; a refused one leaves no trace."""
+        with self.case.session.begin_nested() as savepoint:
+            try:
+                step()
+            except ClaimRefused:
+                savepoint.rollback()
+                assert not allowed
+                return False
+        assert allowed
+        return True
+
+    def owed(self) -> int:
+        return 5_050_750 - self.collected
+
+    @rule(who=st.sampled_from(PEOPLE))
+    def file(self, who: str) -> None:
+        if self.state in ("none", "returned", "cancelled"):
+            number = self.number = f"D{self.serial}" if self.state != "returned" else self.number
+            self.serial += 1
+            assert self.attempt(True, lambda: self.case.file(self.day, number, who))
+            self.state, self.by = "filed", {"file": who}
+            self.basis = self.owed()
+            self.gov = round_half_up(Fraction(self.basis * 7, 10))
+        else:
+            self.attempt(False, lambda: self.case.file(self.day, "other", who))
+
+    @precondition(lambda self: self.state != "none")
+    @rule(who=st.sampled_from(PEOPLE), passes=st.booleans())
+    def check(self, who: str, passes: bool) -> None:  # noqa: FBT001
+        right = self.state == "filed" and who != self.by["file"] and (not passes or self.basis == self.owed())
+        go = lambda: claims.check(self.case.session, self.now(), self.day, who, passes=passes, note="理由")  # noqa: E731
+        if self.attempt(right, go):
+            self.state, self.by["check"] = ("checked" if passes else "returned"), who
+
+    @precondition(lambda self: self.state != "none")
+    @rule(who=st.sampled_from(PEOPLE))
+    def approve(self, who: str) -> None:
+        others = {self.by.get("file"), self.by.get("check")}
+        right = self.state == "checked" and who not in others and self.basis == self.owed()
+        if self.attempt(right, lambda: claims.approve(self.case.session, self.now(), self.day, who)):
+            self.state, self.by["approve"] = "approved", who
+
+    @precondition(lambda self: self.state != "none")
+    @rule(who=st.sampled_from(PEOPLE))
+    def pay(self, who: str) -> None:
+        right = self.state == "approved" and who != self.by["approve"] and self.basis == self.owed()
+        right = right and self.paid_before != self.day
+        if self.attempt(right, lambda: claims.pay(self.case.session, self.now(), self.day, who)):
+            self.state, self.before = "paid", self.collected
+
+    paid_before: date | None = None
+
+    @precondition(lambda self: self.state != "none")
+    @rule(who=st.sampled_from(PEOPLE))
+    def cancel(self, who: str) -> None:
+        right = self.state in ("filed", "returned", "checked", "approved")
+        if self.attempt(right, lambda: claims.cancel(self.case.session, self.now(), self.day, who, "撤回")):
+            self.state = "cancelled"
+
+    @precondition(lambda self: self.state != "lost" and self.owed() > 2_000_000)
+    @rule(fen=st.integers(1, 1_500_000))
+    def repay(self, fen: int) -> None:
+        self.serial += 1
+        self.case.repay(f"p{self.serial}", self.day, fen)
+        self.collected += fen
+        self.paid_before = self.day
+
+    @rule()
+    def close_the_night(self) -> None:
+        close_nights(self.case.session, self.day, self.day)
+        self.day += DAY
+        if self.state == "paid":
+            self.shared = round_half_up(Fraction((self.collected - self.before) * 7, 10))
+
+    @precondition(lambda self: self.state in ("paid", "lost"))
+    @rule(fen=st.integers(1, 1_000_000), all_of_it=st.booleans())
+    def pass_on(self, fen: int, all_of_it: bool) -> None:  # noqa: FBT001
+        due = self.shared - self.passed
+        fen = due if all_of_it and due else fen
+        self.serial += 1
+        name = f"HB{self.serial}"
+        if self.attempt(fen <= due, lambda: claims.pass_on(self.case.session, self.now(), name, self.day, fen, "bank")):
+            self.passed += fen
+
+    @precondition(lambda self: self.state != "none")
+    @rule(who=st.sampled_from(PEOPLE))
+    def write_off(self, who: str) -> None:
+        right = self.state == "paid" and who != self.by["file"]
+        if self.attempt(right, lambda: claims.write_off(self.case.session, self.now(), self.day, who)):
+            self.shared = round_half_up(Fraction((self.collected - self.before) * 7, 10))
+            self.state, self.lost = "lost", self.gov - self.shared
+
+    @precondition(lambda self: self.state in ("filed", "checked", "returned", "approved") and self.serial)
+    @rule()
+    def undo_and_take_again(self) -> None:
+        session, one = self.case.session, self.now()
+        before = (balances(session, self.case.rcf), balances(session, self.case.lb))
+        with session.begin_nested() as savepoint:
+            claims.undo(session, one, one.last_step, "bank")
+            assert not [check for check in failing(session) if "guarantees" in check]
+            savepoint.rollback()
+        assert (balances(session, self.case.rcf), balances(session, self.case.lb)) == before
+
+    def now(self) -> Claim:
+        return self.case.now(self.number)
+
+    @invariant()
+    def money_is_where_the_model_has_it(self) -> None:
+        self.reached.add(self.state)
+        rcf, lb = balances(self.case.session, self.case.rcf), balances(self.case.session, self.case.lb)
+        paid = self.gov if self.state in ("paid", "lost") else 0
+        waiting = self.gov if self.state == "approved" else 0
+        assert rcf["1004"] == 500_000_000 - paid + self.passed
+        assert rcf.get("2015.01", 0) == -waiting
+        assert rcf.get("1036.01", 0) == paid + waiting - self.passed - self.lost
+        assert rcf.get("5007.01", 0) == rcf.get("9103", 0) == self.lost
+        assert -lb.get("2241.01", 0) == self.shared - self.passed
+        assert -lb.get("2241.02", 0) == paid - self.shared - self.lost
+        assert lb["3001"] == self.start + paid + self.collected - self.passed
+        owed = lb.get("1303.03", 0) - 5_000_000
+        assert owed == (0 if self.state == "lost" else 5_000_000 - self.collected), "a payout never extinguishes the debt"
+        assert not [check.check for check in ties.checks(self.case.session) if not check.ok and "9101" not in check.check]
+
+    @initialize(until=st.integers(0, 5))
+    def begin(self, until: int) -> None:
+        """Begin anywhere on the straight way to a payout and one recovery, so that a short walk sees its far end, too."""
+        self.start = balances(self.case.session, self.case.lb)["3001"]
+        steps: list[Callable[[], None]] = [
+            lambda: self.file("bank"), lambda: self.check("office", passes=True), lambda: self.approve("bureau"),
+            lambda: self.pay("treasury"), lambda: (self.repay(1_000_001), self.close_the_night())[1],
+        ]  # fmt: skip
+        for step in steps[:until]:
+            step()
+
+
+def test_a_claim_at_random_does_what_its_model_does(overdue: Engine) -> None:
+    reached: set[str] = set()
+    machine = type("Machine", (ClaimMachine,), {"engine": overdue, "reached": reached})
+    quiet = list(HealthCheck)
+    run_state_machine_as_test(
+        machine,
+        settings=settings(max_examples=8, stateful_step_count=12, deadline=None, derandomize=True, suppress_health_check=quiet),
+    )
+    assert {"filed", "checked", "returned", "approved", "paid", "cancelled", "lost"} <= reached
