@@ -20,6 +20,7 @@ from app import (
     cli_balance,
     cli_bank,
     cli_book,
+    cli_claim,
     cli_close,
     cli_export,
     cli_loan,
@@ -85,6 +86,7 @@ app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_scale.app, name="scale")
 app.add_typer(cli_seal.app, name="seal")
+app.add_typer(cli_claim.app, name="claim")
 app.add_typer(cli_solar.app, name="solar")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")

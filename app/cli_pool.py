@@ -15,10 +15,12 @@ from app.entrance import Day, day_of, opened
 from app.imports.cells import CellRefused, share_ppb_cell
 from app.screen import out, say
 from guarantees import agreement, guarantors, movements, queue
+from guarantees.claims.claim import Claim
+from guarantees.claims.queries import claim_numbered
 from guarantees.errors import ClaimRefused, NoPool, TermsRefused
 from guarantees.movements import Movement, MovementKind
 from guarantees.pool import Pool
-from guarantees.queries import Claim, claim_numbered, pools, terms_of_pools
+from guarantees.queries import pools, terms_of_pools
 from guarantees.terms import Advances, InterestTo, LossBasis, PoolTerms, RecoveryOrder, Share
 from ledger.books import book_named
 from ledger.business_day import business_date

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from app import wiring
 from guarantees import queries
 from guarantees.agreement import open_pool
+from guarantees.claims.rules import MOST_DUNNINGS, PAPERS, USUAL_DUNNINGS, FilingRule, agree, rules_of, unknown_papers
 from ledger.books import BookKind, books, fund_book_code, loan_book_code, open_book
 from ledger.business_day import peek
 from ledger.errors import AppointmentRefused
@@ -53,6 +54,8 @@ class County:
     share_percent: int = 70
     leverage: int = 10
     claim_after_days: int = 90
+    dunnings: int = USUAL_DUNNINGS  # 催收 that a claim needs
+    papers: tuple[str, ...] = PAPERS  # 代偿材料 that it needs
     supervisor: str = ""  # 会计主管 of its funds' books; none: to be appointed later
 
 
@@ -83,7 +86,7 @@ def read_plan(path: Path) -> Plan:
             first=found.pop("first"), mark=found.pop("mark", ""), fund_chart=found.pop("fund_chart", FUND_CHART),
             loan_chart=found.pop("loan_chart", LOAN_CHART),
             banks=tuple(Bank(**row) for row in found.pop("bank")),
-            counties=tuple(County(**{**row, "banks": _listed(row["banks"])}) for row in found.pop("county")),
+            counties=tuple(County(**{**row, **_lists(row)}) for row in found.pop("county")),
         )  # fmt: skip
     except (KeyError, TypeError, AttributeError) as error:
         raise PlanRefused(f"{path.name} 缺少项目或有不认识的项目：{error}") from None
@@ -93,10 +96,16 @@ def read_plan(path: Path) -> Plan:
     return plan
 
 
-def _listed(codes: object) -> tuple[str, ...]:
-    if not isinstance(codes, list):
-        raise TypeError("banks")
-    return tuple(codes)
+def _lists(row: Mapping[str, object]) -> dict[str, tuple[str, ...]]:
+    """Return what a county's row lists: its banks, and the papers of a claim if it names them."""
+    names = ("banks", "papers") if "papers" in row else ("banks",)
+    found = {}
+    for name in names:
+        codes = row[name]
+        if not isinstance(codes, list):
+            raise TypeError(name)
+        found[name] = tuple(codes)
+    return found
 
 
 def open_books(session: Session, plan: Plan) -> int:
@@ -149,13 +158,17 @@ def _agree_pools(session: Session, plan: Plan, codes: Mapping[str, str]) -> None
             session, funds[codes[county.name]], bank_code, share_ppb=county.share_percent * PPB // 100,
             leverage=county.leverage, claim_after_days=county.claim_after_days,
         )  # fmt: skip
-    agreed = {key: found[0] for key, found in queries.terms_of_pools(session).items()}
+    agreed, begun = queries.terms_of_pools(session), queries.pools(session)
     for county, bank_code in wanted:
-        one = agreed[funds[codes[county.name]].id, bank_code]
+        key = funds[codes[county.name]].id, bank_code
+        one = agreed[key][0]
         same = (one.government_ppb * 100, one.leverage, one.claim_after_days) == (
             county.share_percent * PPB, county.leverage, county.claim_after_days,
         )  # fmt: skip
         _require(same, f"{county.name} 与 {bank_code} 的风险补偿金约定已有，且内容不同")
+        if not rules_of(session, begun[key]):
+            rule = FilingRule(valid_from=plan.first, dunnings=county.dunnings, papers=county.papers, source="启用方案")
+            agree(session, begun[key], rule, "system")
 
 
 def _appoint(session: Session, plan: Plan, codes: Mapping[str, str]) -> None:
@@ -194,10 +207,17 @@ def _require_sound(plan: Plan) -> None:
         strangers = [str(code) for code in county.banks if not isinstance(code, str) or code not in known]
         _require(not strangers, f"{county.name} 的银行 {'、'.join(strangers)} 未登记")
         _require(bool(county.banks) and len(set(county.banks)) == len(county.banks), f"{county.name} 的银行为空或重复")
-        for term, least, most in (("share_percent", 1, 100), ("leverage", 1, 100), ("claim_after_days", 0, 3650)):
+        for term, least, most in _TERMS:
             value = getattr(county, term)
             _require(type(value) is int and least <= value <= most, f"{county.name} 的 {term} 应在 {least} 到 {most} 之间")
+        unknown = [str(paper) for paper in county.papers if not isinstance(paper, str) or unknown_papers([paper])]
+        _require(not unknown, f"{county.name} 的 papers 中没有材料 {'、'.join(unknown)}，应为：{'、'.join(PAPERS)}")
+        _require(len(set(county.papers)) == len(county.papers), f"{county.name} 的 papers 重复")
     _require(len({county.name for county in plan.counties}) == len(plan.counties), "县区重复")
+
+
+_TERMS = (("share_percent", 1, 100), ("leverage", 1, 100), ("claim_after_days", 0, 3650), ("dunnings", 0, MOST_DUNNINGS))
+"""The terms of a pool that are numbers: the least and the most of each."""
 
 
 def _is_text(value: object) -> bool:

@@ -8,7 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app import wiring
-from guarantees.queries import claims
+from guarantees.claims.queries import claims
 from ledger.business_day import peek
 from ledger.errors import FutureDate
 from ledger.queries import Turnover, turnovers

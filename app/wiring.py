@@ -27,6 +27,7 @@ import loans.relending.tables
 import loans.subsidy.reports
 import loans.subsidy.tables
 import loans.subsidy.ties
+import loans.suspicions.tables
 import loans.tables
 import loans.ties
 import registry.households
@@ -78,6 +79,9 @@ CHAINS = (
     Chain("pool_terms", guarantees.tables.pool_terms, named_by="bank"),
     Chain("fuses", guarantees.tables.fuse_event, named_by="bank"),
     Chain("guarantors", guarantees.tables.guarantor_receipt),
+    Chain("claim_papers", guarantees.tables.claim_paper),
+    Chain("filing_rules", guarantees.tables.filing_rule, named_by="source"),
+    Chain("dunnings", loans.suspicions.tables.dunning),
 )
 """What is sealed (封签), per book: all facts that take the book's sequence."""
 

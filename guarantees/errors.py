@@ -99,3 +99,19 @@ class ForecastRefused(GuaranteeError):
     def __init__(self, bank: str, reason: str) -> None:
         self.bank, self.reason = bank, reason
         super().__init__(f"{bank} 的代偿预测：{reason}")
+
+
+class FilingRuleRefused(GuaranteeError):
+    """What claims are to need, that can't be agreed."""
+
+    def __init__(self, book: str, bank: str, reason: str) -> None:
+        self.book, self.bank, self.reason = book, bank, reason
+        super().__init__(f"{book}/{bank} 的申报要求：{reason}")
+
+
+class PaperRefused(GuaranteeError):
+    """A claim's paper that can't be lodged."""
+
+    def __init__(self, contract: str, paper: str, reason: str) -> None:
+        self.contract, self.paper, self.reason = contract, paper, reason
+        super().__init__(f"借据 {contract} 的材料 {paper}：{reason}")

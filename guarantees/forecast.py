@@ -13,9 +13,10 @@ from fractions import Fraction
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from guarantees.claims.queries import claims
 from guarantees.errors import ForecastRefused
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.queries import available_fen, claims
+from guarantees.queries import available_fen
 from ledger.books import BookKind, books
 from ledger.calendar import DAY, add_months, is_month_end, next_month
 from ledger.money import round_half_up

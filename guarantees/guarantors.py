@@ -4,7 +4,7 @@ A guarantor besides government (a solar company, a factoring company) owes its p
 It pays the bank, never the pool; the borrower's debt lives on.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from datetime import date
 
@@ -12,9 +12,11 @@ from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from guarantees import entries
+from guarantees.claims.claim import Claim, Key
+from guarantees.claims.queries import claims
 from guarantees.errors import GuarantorRefused
 from guarantees.pool import BANK
-from guarantees.queries import Claim, claims, lock
+from guarantees.queries import lock
 from guarantees.tables import guarantor_receipt
 from ledger.books import book_named
 from ledger.business_day import business_date, business_date_from
@@ -54,15 +56,15 @@ class Due:
         return self.fen - self.received_fen
 
 
-def dues(session: Session) -> list[Due]:
-    """Return the guarantors' parts of all paid claims, the oldest first."""
+def dues(session: Session, keys: Collection[Key] | None = None) -> list[Due]:
+    """Return the guarantors' parts of paid claims, of some or of all, the oldest first."""
     got: dict[tuple[int, str, str], int] = {}
     for book_id, found in _receipts(session):
         key = book_id, found.number, found.guarantor
         got[key] = got.get(key, 0) + found.fen
     made = [
         Due(one, name, one.paid_on, fen, got.get((one.pool.book.id, one.number, name), 0))
-        for one in claims(session).values()
+        for one in claims(session, keys).values()
         if one.paid_on
         for name, fen in parts_of_others(one)
     ]
@@ -95,8 +97,7 @@ def receive(session: Session, one: Claim, guarantor: str, serial: str, day: date
         if (known.guarantor, known.value_date, known.fen) != (guarantor, day, fen):
             raise GuarantorRefused(one.number, f"流水号 {serial} 已用于另一笔收款")
         return False
-    due = next((d for d in dues(session) if d.claim.number == one.number and d.claim.pool.book.id == one.pool.book.id
-                and d.guarantor == guarantor), None)  # fmt: skip
+    due = next((found for found in dues(session, [one.key]) if found.guarantor == guarantor), None)
     if due is None:
         raise GuarantorRefused(one.number, f"未拨付代偿款，或 {guarantor} 不承担分担责任")
     if day < due.since:

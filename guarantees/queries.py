@@ -1,8 +1,6 @@
-"""Questions to the pools: their terms, cash and load, and where claims stand."""
+"""Questions to the pools: their terms, cash and load."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, NamedTuple
 
@@ -13,7 +11,7 @@ from sqlalchemy.orm import Session
 from guarantees import entries
 from guarantees.errors import NoPool
 from guarantees.pool import COVERED_PRODUCTS, Pool
-from guarantees.tables import claim, claim_event, pool_terms
+from guarantees.tables import pool_terms
 from guarantees.terms import Advances, InterestTo, LossBasis, PoolTerms, RecoveryOrder, Share, in_force
 from ledger.books import BookKind, books
 from ledger.business_day import peek
@@ -25,48 +23,6 @@ Place = tuple[str, str]
 """(county, bank)."""
 NEVER = 2**63 - 1
 """A sequence that no book reaches."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A claim with what has become of it; amounts in fen."""
-
-    pool: Pool
-    number: str
-    loan_book_id: int
-    loan_id: int
-    basis_fen: int
-    gov_fen: int
-    filed_by: str
-    approved_by: str | None
-    paid_on: date | None
-    cancelled: bool
-    shared_fen: int  # of the borrower's payments, due to the pool
-    passed_fen: int  # of that, passed to the pool
-    lost_fen: int
-
-    @property
-    def state(self) -> str:
-        """申请, 批准, 已代偿, 已核销 or 已撤销, as staff call it."""
-        if self.cancelled:
-            return "已撤销"
-        if self.lost_fen:
-            return "已核销"
-        if self.paid_on:
-            return "已代偿"
-        return "批准" if self.approved_by else "申请"
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of a claim that was taken and not undone; `reference` names it in the pool's book."""
-
-    reference: str
-    kind: str
-    value_date: date
-    fen: int
-    actor: str
-    seq: int = 0  # of the pool's book
 
 
 def pools(session: Session, day: date | None = None) -> dict[tuple[int, str], Pool]:
@@ -137,17 +93,6 @@ def pool_at(session: Session, county: str, bank: str, day: date | None = None) -
     if one is None:
         raise NoPool(county, bank)
     return one
-
-
-def claim_numbered(session: Session, one: Pool, number: str) -> Claim | None:
-    """Return the claim that bears a number in a pool's book."""
-    return claims(session).get((one.book.id, number))
-
-
-def claimed(session: Session, loan_book_id: int, loan_id: int) -> bool:
-    """Tell whether a claim that was not cancelled names a loan."""
-    found = claims(session).values()
-    return any((c.loan_book_id, c.loan_id) == (loan_book_id, loan_id) and not c.cancelled for c in found)
 
 
 def available_fen(session: Session, one: Pool) -> int:
@@ -241,47 +186,3 @@ def loads(session: Session, closing: date | None = None) -> Loads:
         for row in rows
         if row.outstanding
     }
-
-
-def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:
-    """Return the steps of every claim in the order in which they were taken, by (book id, number)."""
-    rows = session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)).all()
-    undone = {(row.book_id, row.reference) for row in rows if row.kind == "undone"}
-    found: dict[tuple[int, str], list[Step]] = {}
-    for row in rows:
-        if row.kind != "undone" and (row.book_id, f"{row.reference}/undone") not in undone:
-            taken = Step(row.reference, row.kind, row.value_date, row.fen, row.actor, row.seq)
-            found.setdefault((row.book_id, row.number), []).append(taken)
-    return found
-
-
-def claims(session: Session) -> dict[tuple[int, str], Claim]:
-    """Return all claims by (book id, number), those whose filing was undone left out."""
-    all_pools, agreed = pools(session), terms_of_pools(session)
-    taken = steps_of_claims(session)
-    rows = session.execute(select(claim).order_by(claim.c.book_id, claim.c.number)).all()
-    return {
-        (row.book_id, row.number): _claim(
-            all_pools[row.book_id, row.bank], agreed[row.book_id, row.bank], row, taken[row.book_id, row.number]
-        )
-        for row in rows
-        if any(step.kind == "filed" for step in taken.get((row.book_id, row.number), ()))
-    }
-
-
-def _claim(now: Pool, agreed: Sequence[PoolTerms], row: Row[Any], steps: Sequence[Step]) -> Claim:
-    """Fold a claim's steps, one of which filed it: the terms of that day are the claim's for good."""
-    first: dict[str, Step] = {}
-    sums: Counter[str] = Counter()
-    for step in steps:
-        first.setdefault(step.kind, step)
-        sums[step.kind] += step.fen
-    filed = first["filed"]
-    one = replace(now, terms=in_force(agreed, filed.value_date, filed.seq))
-    return Claim(
-        pool=one, number=row.number, loan_book_id=row.loan_book_id, loan_id=row.loan_id, basis_fen=first["filed"].fen,
-        gov_fen=one.payout_fen(first["filed"].fen), filed_by=first["filed"].actor,
-        approved_by=first["approved"].actor if "approved" in first else None,
-        paid_on=first["paid"].value_date if "paid" in first else None, cancelled="cancelled" in first,
-        shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"],
-    )  # fmt: skip

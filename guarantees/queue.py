@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from sqlalchemy.orm import Session
 
+from guarantees.claims.claim import Claim
+from guarantees.claims.queries import waiting_for_payment
 from guarantees.entries import CASH
 from guarantees.errors import ClaimRefused
 from guarantees.pool import Pool
-from guarantees.queries import Claim, Step, claims, steps_of_claims
 from ledger.limits import held
 from ledger.money import yuan
 
@@ -55,13 +56,11 @@ def require_turn(session: Session, one: Claim) -> None:
 
 
 def _waiting(session: Session, one: Pool) -> list[Claim]:
-    steps = steps_of_claims(session)
-    mine = [c for c in claims(session).values() if (c.pool.book.id, c.pool.bank) == (one.book.id, one.bank) and c.state == "批准"]
-    return sorted(mine, key=lambda c: _approved_at(steps[one.book.id, c.number]))
+    return sorted(waiting_for_payment(session, one), key=_approved_at)
 
 
-def _approved_at(steps: Sequence[Step]) -> int:
-    return max(step.seq for step in steps if step.kind == "approved")
+def _approved_at(one: Claim) -> int:
+    return max(step.seq for step in one.steps if step.kind == "approved")
 
 
 def _places(waiting: Sequence[Claim], cash_fen: int) -> list[Place]:

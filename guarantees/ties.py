@@ -7,9 +7,10 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.advance import open_advances
+from guarantees.claims.queries import claims
 from guarantees.fuse import Happened, history
 from guarantees.guarantors import dues
-from guarantees.queries import NO_LOAD, claims, loads, pools
+from guarantees.queries import NO_LOAD, loads, pools
 from ledger.queries import NOTHING, turnovers
 from ledger.ties import Check
 
@@ -38,6 +39,7 @@ def checks(session: Session) -> Iterator[Check]:
     yield from _treasury(session)
     yield from _guarantors(session)
     yield _fuses(session)
+    yield _due_to_pools(session)
 
 
 _INTEREST = ("fund.interest", "fund.remitted")
@@ -76,6 +78,16 @@ def _fuses(session: Session) -> Check:
             unlifted = before is not None and before.suspends and not now.suspends and not lifted
             wrong += unlifted or (lifted and (before is None or not asked or before.actor == now.actor))
     return Check(check="guarantees: suspensions that ended without a decision of two people", expected="0", actual=str(wrong))
+
+
+def _due_to_pools(session: Session) -> Check:
+    """What the banks owe the pools of recoveries is what was shared and not passed on: 2241.01."""
+    found = turnovers(session, accounts=[entries.DUE_TO_POOL])
+    return Check(
+        check="guarantees: recoveries shared and not passed on = 2241.01 of the banks",
+        expected=str(sum(one.shared_fen - one.passed_fen for one in claims(session).values())),
+        actual=str(-sum(turnover.balance_fen for turnover in found.values())),
+    )
 
 
 def _both_sides(session: Session) -> Check:

@@ -167,7 +167,16 @@ def watched(number: int, kind: str = "死亡", **over: object) -> dict[str, obje
 
 
 def dunned(contract: str, serial: str, day: object = "2017-01-01", **over: object) -> dict[str, object]:
-    return {**place(借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收"), **over}
+    return {
+        **place(
+            借据号=contract, 流水号=serial, 日期=day, 方式="上门", 结果="已签收", 催收人="甲", 签收="是", 文书号=f"CS-{serial}"
+        ),
+        **over,
+    }
+
+
+def lodged(contract: str, paper: str = "借款合同", **over: object) -> dict[str, object]:
+    return {**place(借据号=contract, 材料=paper, 日期="2017-01-01", 页数="3"), "SHA-256": "a" * 64, **over}
 
 
 def drawn(number: str, **over: object) -> dict[str, object]:
@@ -237,7 +246,7 @@ def sample(kind: str) -> dict[str, object]:
          "inheritances": inherited("L1", "S76", 90), "pledges": pledged("Z70", "P70"),
         "take-overs": taken_over("C75", 2, "S80"), "misuses": misused("L1", "S81"), "graces": spared("L1", "S82"),
         "joint-repayments": jointly("S83", "L1", "1"),
-        "policies": ruled(), "match-lists": watched(70), "dunnings": dunned("L1", "S79"),
+        "policies": ruled(), "match-lists": watched(70), "dunnings": dunned("L1", "S79"), "claim-papers": lodged("L1"),
     }[kind]  # fmt: skip
 
 
@@ -1084,6 +1093,7 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("match-lists", watched(12))
     town.take("loans", lent("C6", 12, "1000", **{"首次放款(元)": "500"}))
     town.take("dunnings", dunned("C6", "CS1"))
+    town.take("claim-papers", lodged("C2"))
     town.take("drawings", part("C6", "Q1", "500"))
     town.take("applications", asked("C7", 12, "Q7", "1000", 续贷原借据号="C6"))
     town.refuses("renewals", [renewed("C6", "C7", "1000")], (2, "整行", "", "审批：待审批"))
@@ -1116,7 +1126,11 @@ def test_all_kinds_make_a_life_whose_ties_hold(town: Town) -> None:
     town.take("subsidy-stops", stopped("L8", "B9", 日期=day, 不符起始日="2017-03-01"))
     assert town.broken() == []
     town.take(
-        "claims", step("C2", "D2", "申请", day, "甲"), step("C2", "D2", "批准", day, "乙"), step("C2", "D2", "拨付", day, "丙")
+        "claims",
+        step("C2", "D2", "申请", day, "甲"),
+        step("C2", "D2", "审核", day, "审"),
+        step("C2", "D2", "批准", day, "乙"),
+        step("C2", "D2", "拨付", day, "丙"),
     )
     town.take("claims", step("C3", "D3", "申请", day, "甲"), step("C3", "D3", "撤销", day, "甲"))
     town.take("repayments", paid("C2", "K1", "500", "垫付费用", day), paid("C2", "R1", "20500", day=day))
@@ -1153,7 +1167,14 @@ STANDS = "loans.policy p WHERE withdraws IS NULL AND NOT EXISTS (SELECT FROM loa
 UNDONE: dict[str, tuple[dict[str, object], str]] = {
     "policies": (ruled(), f"SELECT county, parameters FROM {STANDS}"),
     "match-lists": (watched(1), "SELECT count(*) FROM loans.listed"),
-    "dunnings": (dunned("L1", "CS1"), "SELECT count(*) FROM loans.dunning"),
+    "dunnings": (
+        dunned("L1", "CS1"),
+        "SELECT sum(CASE kind WHEN 'dunned' THEN 1 ELSE -1 END) FROM loans.dunning HAVING count(*) % 2 = 1",
+    ),
+    "claim-papers": (
+        lodged("L1"),
+        "SELECT sum(CASE kind WHEN 'lodged' THEN 1 ELSE -1 END) FROM guarantees.claim_paper HAVING count(*) % 2 = 1",
+    ),
     "households": (home(70), "SELECT count(*) FROM registry.household"),
     "loans": (lent("C1", 2), PRINCIPAL),
     "repayments": (paid("L1", "S1", "2000"), PRINCIPAL),
@@ -1297,16 +1318,16 @@ def test_bad_applications_and_verdicts_are_reported_row_by_row(town: Town) -> No
 
 def test_a_claim_is_taken_back_step_by_step_and_taken_again(overdue: Town) -> None:
     steps = [
-        step("L2", "D2", "申请", "2017-04-06", "甲"), step("L2", "D2", "批准", "2017-04-06", "乙"),
+        step("L2", "D2", "申请", "2017-04-06", "甲"), step("L2", "D2", "审核", "2017-04-06", "审"), step("L2", "D2", "批准", "2017-04-06", "乙"),
         step("L2", "D2", "拨付", "2017-04-06", "丙"), step("L2", "D2", "划回", "2017-04-07", "甲", "7000", "HB1"),
         step("L2", "D2", "核销", "2017-04-08", "丁"),
     ]  # fmt: skip
     pool = overdue.cash("RCF-371621")
     for number, row in enumerate(steps):
-        if number == 3:
+        if number == 4:
             overdue.take("repayments", paid("L2", "K1", "10000", day="2017-04-06"))
             overdue.close(date(2017, 4, 6))
-        elif number == 4:
+        elif number == 5:
             overdue.close(date(2017, 4, 7))
         before = {account: overdue.cash("RCF-371621", account) for account in ("1004", "1036.01", "2015.01", "5007.01", "9103")}
         first = overdue.take("claims", row)
@@ -1328,7 +1349,9 @@ def test_a_claim_is_taken_back_step_by_step_and_taken_again(overdue: Town) -> No
 def test_a_file_of_several_steps_is_undone_newest_first_and_a_cancelled_number_is_spent(overdue: Town) -> None:
     day = "2017-04-06"
     before = overdue.cash("RCF-371621", "1036.01")
-    batch = overdue.take("claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "批准", day, "乙"))
+    batch = overdue.take(
+        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙")
+    )
     cancelled = overdue.take("claims", step("L2", "D2", "撤销", day, "甲"))
     overdue.refuses("claims", [step("L2", "D2", "申请", day, "甲")], (2, "整行", "", "已撤销，请用新编号申请"))
     overdue.undo(cancelled)
@@ -1341,10 +1364,10 @@ def test_a_file_of_several_steps_is_undone_newest_first_and_a_cancelled_number_i
     assert overdue.broken() == []
 
 
-def claimed(number: str, contract: str, until: int = 3) -> list[dict[str, object]]:
-    """The steps by which a claim is filed, approved and paid on 2017-04-06."""
+def claimed(number: str, contract: str, until: int = 4) -> list[dict[str, object]]:
+    """The steps by which a claim is filed, checked, approved and paid on 2017-04-06."""
     day = "2017-04-06"
-    taken = (("申请", "甲"), ("批准", "乙"), ("拨付", "丙"))
+    taken = (("申请", "甲"), ("审核", "审"), ("批准", "乙"), ("拨付", "丙"))
     return [step(contract, number, what, day, who) for what, who in taken[:until]]
 
 
@@ -1411,7 +1434,7 @@ def test_what_a_write_off_stands_on_does_not_change_under_it(overdue: Town) -> N
 
 def test_the_steps_of_a_claim_go_forward_for_the_debt_as_it_is(overdue: Town) -> None:
     day = "2017-04-06"
-    overdue.take("claims", *claimed("D2", "L2", 2))
+    overdue.take("claims", *claimed("D2", "L2", 3))
     overdue.refuses(
         "claims",
         [
@@ -1495,7 +1518,9 @@ def test_a_write_off_undone_and_taken_again_on_one_day_shares_twice(overdue: Tow
 def test_what_was_paid_before_a_payout_of_the_day_is_no_recovery(overdue: Town) -> None:
     day = "2017-04-06"
     overdue.take("repayments", paid("L2", "K1", "10000", day=day))
-    overdue.take("claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "批准", day, "乙"))
+    overdue.take(
+        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙")
+    )
     overdue.refuses(
         "claims", [step("L2", "D2", "拨付", day, "丙")], (2, "整行", "", "借款人于 2017-04-06 有还款，请在其后的日期办理拨付"),
     )  # fmt: skip
@@ -1558,7 +1583,7 @@ def test_what_was_lent_on_claimed_paid_or_swept_is_not_undone(overdue: Town) -> 
     generated = overdue.take("solar-settlements", reading("M2"))
     cash = overdue.take("solar-settlements", reading("M2", **money), suffix=".xlsx")
     filed = overdue.take("claims", step("L2", "D2", "申请", day, "甲"))
-    overdue.take("claims", step("L2", "D2", "批准", day, "乙"))
+    overdue.take("claims", step("L2", "D2", "审核", day, "审"), step("L2", "D2", "批准", day, "乙"))
     overdue.close(date(2017, 4, 6))
     assert overdue.broken() == []
     before = overdue.contents()
@@ -1920,7 +1945,11 @@ def test_a_claim_can_be_filed_again_after_it_was_cancelled(overdue: Town) -> Non
 def test_a_recovery_passed_on_twice_is_known_or_refused(overdue: Town) -> None:
     day, next_day = "2017-04-06", "2017-04-07"
     overdue.take(
-        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "批准", day, "乙"), step("L2", "D2", "拨付", day, "丙")
+        "claims",
+        step("L2", "D2", "申请", day, "甲"),
+        step("L2", "D2", "审核", day, "审"),
+        step("L2", "D2", "批准", day, "乙"),
+        step("L2", "D2", "拨付", day, "丙"),
     )
     overdue.take("repayments", paid("L2", "R1", "20000", day=day))
     overdue.close(date(2017, 4, 6))
@@ -1943,6 +1972,7 @@ def test_two_counties_may_number_their_claims_alike(overdue: Town) -> None:
     overdue.close(date(2017, 4, 6))
     rows = [step("L2", "D1", "申请", day, "甲"), {**step("L9", "D1", "申请", day, "甲"), **neighbour}]
     overdue.take("claims", *rows)
+    overdue.take("claims", *[{**row, "环节": "审核", "经办人": "审"} for row in rows])
     overdue.take("claims", *[{**row, "环节": "批准", "经办人": "乙"} for row in rows])
 
 
@@ -1975,7 +2005,11 @@ def test_a_loan_that_the_pool_has_paid_for_is_not_undone(town: Town) -> None:
     town.close(date(2017, 1, 1))
     day = "2017-01-02"
     town.take(
-        "claims", step("L2", "D2", "申请", day, "甲"), step("L2", "D2", "批准", day, "乙"), step("L2", "D2", "拨付", day, "丙")
+        "claims",
+        step("L2", "D2", "申请", day, "甲"),
+        step("L2", "D2", "审核", day, "审"),
+        step("L2", "D2", "批准", day, "乙"),
+        step("L2", "D2", "拨付", day, "丙"),
     )
     with pytest.raises(ImportRefused):
         town.undo(batch)

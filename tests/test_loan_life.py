@@ -12,10 +12,10 @@ from sqlalchemy.orm import Session
 from app import wiring
 from guarantees import claims
 from guarantees.agreement import open_pool
+from guarantees.claims.claim import Claim
+from guarantees.claims.queries import claims as all_claims
 from guarantees.entries import contributed
 from guarantees.errors import CapacityExceeded, ClaimRefused
-from guarantees.queries import Claim
-from guarantees.queries import claims as all_claims
 from ledger.books import Book
 from ledger.business_day import flip
 from ledger.calendar import DAY
@@ -176,7 +176,10 @@ def test_a_whole_life_on_paper(session: Session, city: dict[str, Book]) -> None:
     assert (claim.basis_fen, claim.gov_fen) == (5_050_750, 3_535_525)
     with pytest.raises(ClaimRefused, match="不能批准自己"):
         claims.approve(session, claim, day, "bank clerk")
-    claims.approve(session, claim, day, "bureau")
+    with pytest.raises(ClaimRefused, match="通过须说明理由"):
+        claims.check(session, claim, day, "office")
+    claims.check(session, claim, day, "office", note="手工放款，已核实")
+    claims.approve(session, _claim(session, "DC1"), day, "bureau")
     claims.pay(session, _claim(session, "DC1"), day, "treasury")
     close_nights(session, day, day)
     assert balances(session, rcf) == {"1004": 500_000_000 - 3_535_525, "1036.01": 3_535_525, "4007.01": -500_000_000}
@@ -249,6 +252,7 @@ def test_e6b_under_full_subsidy_the_last_interest_is_governments_and_the_basis_i
     day = date(2018, 6, 18)
     claim = claims.file(session, contract, "DC2", day, "clerk")
     assert (claim.basis_fen, claim.gov_fen) == (5_000_000, 3_500_000)
+    claims.check(session, claim, day, "office", note="手工放款，已核实")
     claims.approve(session, claim, day, "bureau")
     claims.pay(session, _claim(session, "DC2"), day, "treasury")
     assert balances(session, rcf)["1004"] == 496_500_000

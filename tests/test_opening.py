@@ -11,7 +11,8 @@ from sqlalchemy import Engine
 
 from app import wiring
 from app.opening import Bank, County, Plan, PlanRefused, open_books, read_plan
-from guarantees.queries import pools
+from guarantees.claims.rules import PAPERS, rule_on
+from guarantees.queries import pool_at, pools
 from ledger.books import books
 from ledger.business_day import peek
 from ledger.db import unit_of_work
@@ -68,6 +69,10 @@ def test_the_plan_in_the_readme_is_one(tmp_path: Path) -> None:
         ('banks = ["HMRCB"]', 'banks = ["HMRCB", "HMRCB"]', "银行为空或重复"),
         ('banks = ["HMRCB"]', "banks = []", "银行为空或重复"),
         ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\nshare_percent = 101', "share_percent 应在 1 到 100 之间"),
+        ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\ndunnings = -1', "dunnings 应在 0 到 20 之间"),
+        ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\npapers = ["收条"]', "papers 中没有材料 收条"),
+        ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\npapers = ["借款合同", "借款合同"]', "papers 重复"),
+        ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\npapers = "借款合同"', "缺少项目或有不认识的项目"),
         ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\nleverage = 2.5', "leverage 应在 1 到 100 之间"),
         ('banks = ["HMRCB"]', 'banks = ["HMRCB"]\n[[county]]\nname = "惠民县"\nbanks = ["HMRCB"]', "县区重复"),
         ("[[county]]", '[[bank]]\ncode = "HMRCB"\nname = "另一家"\n[[county]]', "银行代码重复"),
@@ -91,6 +96,8 @@ def test_books_begin_once_and_a_larger_plan_opens_what_is_new(own_engine: Engine
     with unit_of_work(own_engine) as session:
         assert open_books(session, PLAN) == 4
         assert peek(session) == PLAN.first
+        rule = rule_on(session, pool_at(session, "371621", "HMRCB"), PLAN.first)
+        assert (rule.dunnings, rule.papers) == (2, PAPERS)
     with unit_of_work(own_engine) as session:
         assert open_books(session, PLAN) == 0
         assert [book.code for book in books(session)] == ["RCF-371621", "ISF-371621", "PVA-371621", "LB-371621-HMRCB"]

@@ -17,8 +17,10 @@ from test_reports import ask, table
 
 import guarantees.ties
 from app import wiring
-from guarantees import agreement, claims, forecast, fuse, guarantors, movements, queue
+from guarantees import agreement, claims, entries, forecast, fuse, guarantors, movements, queue
 from guarantees.agreement import open_pool
+from guarantees.claims.claim import Claim
+from guarantees.claims.queries import claims as all_claims
 from guarantees.errors import (
     CapacityExceeded,
     ClaimRefused,
@@ -33,8 +35,7 @@ from guarantees.errors import (
 from guarantees.fuse import Happened, verdict
 from guarantees.movements import Movement, MovementKind
 from guarantees.pool import Pool
-from guarantees.queries import Claim, loads, pool_at, pools
-from guarantees.queries import claims as all_claims
+from guarantees.queries import loads, pool_at, pools
 from guarantees.terms import InterestTo, LossBasis, PoolTerms, RecoveryOrder, Share
 from ledger.books import Book
 from ledger.business_day import flip
@@ -198,7 +199,8 @@ def approved(session: Session, book: Book, number: str, fen: int, day: date) -> 
     contract = overdue_loan(session, book, f"C-{number}", fen)
     flip(session, day)
     one = claims.file(session, contract, number, day, "银行")
-    claims.approve(session, one, day, "扶贫办")
+    claims.check(session, one, day, "扶贫办", note="已入户核实")
+    claims.approve(session, one, day, "局长")
     return all_claims(session)[one.pool.book.id, number]
 
 
@@ -382,7 +384,7 @@ def _do(
     other = "CITYB" if bank == BANK else BANK
     if kind == "in":
         dims = Dimensions(county=COUNTY, bank=bank)
-        lines = claims.entries.contributed(fen, dims)
+        lines = entries.contributed(fen, dims)
         post(
             session,
             JournalEntry(
@@ -448,7 +450,8 @@ def test_a_blown_fuse_stops_new_loans_and_two_people_lift_it(session: Session) -
     with pytest.raises(Suspended, match=r"自 2018-06-14 起熔断（当日不良率 6\.00%）"):
         wiring.disbursement_checks()[0].admit(session, wanted)
     filed = claims.file(session, late, "D1", date(2018, 6, 15), "银行")
-    claims.approve(session, filed, date(2018, 6, 15), "扶贫办")
+    claims.check(session, filed, date(2018, 6, 15), "扶贫办", note="已入户核实")
+    claims.approve(session, filed, date(2018, 6, 15), "局长")
     claims.pay(session, all_claims(session)[one.book.id, "D1"], date(2018, 6, 15), "财政局")
     with pytest.raises(FuseRefused, match="没有待批准的解除申请"):
         fuse.lift(session, one, "局长")

@@ -188,10 +188,10 @@ CHANGES = {
     SmallInteger: ["coalesce({c}, 0) + 7"],
     Integer: ["-coalesce({c}, 3)"],
     BigInteger: ["coalesce({c}, 0) + 7", "-coalesce({c}, 3)"],
-    Date: ["{c} + 1", "({c}::text || ' BC')::date", "'infinity'"],
+    Date: ["coalesce({c}, '2017-01-01') + 1", "({c}::text || ' BC')::date", "'infinity'"],
     DateTime: ["{c} + interval '1 microsecond'", "{c} + interval '8 hours'", "(({c})::text || ' BC')::timestamptz", "'-infinity'"],
     LargeBinary: ["set_byte({c}, 31, 7)", "substr({c}, 2)", "'\\x'"],
-    JSONB: ["{c} || '{{\"fen\": 1}}'", "{c} - 'of'", "jsonb_set({c}, '{{甲,1}}', '1.50')", "jsonb_set({c}, '{{of}}', '\"null\"')", "'null'"],
+    JSONB: ["coalesce({c}, '{{}}') || '{{\"fen\": 1}}'", "{c} - 'of'", "jsonb_set({c}, '{{甲,1}}', '1.50')", "jsonb_set({c}, '{{of}}', '\"null\"')", "'null'"],
 }  # fmt: skip
 """What the owner does to a column of each type, as SQL."""
 
@@ -614,5 +614,10 @@ def test_columns_that_sealed_tables_get_later_may_be_null() -> None:
         "solar.contribution": {
             "book_id", "seq", "meter", "reference", "source", "value_date", "business_date", "fen", "actor", "booked_at"
         },
+        "guarantees.claim_paper": common | {"loan_book_id", "loan_id", "paper", "sha256", "pages", "actor", "booked_at"},
+        "guarantees.filing_rule": {
+            "book_id", "seq", "bank", "valid_from", "dunnings", "papers", "source", "actor", "booked_at"
+        },
+        "loans.dunning": common | {"loan_id", "body", "actor", "recorded_at"},
     }  # fmt: skip
     assert {table.fullname: {c.name for c in table.columns if not c.nullable} for _, table in TABLES} == filled

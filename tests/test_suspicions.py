@@ -246,8 +246,8 @@ def test_a_debt_that_nobody_demands_runs_out_of_time(town: Town) -> None:
         assert states(date(2020, 1, 5)) == {"C1": "ending", "C2": "ended", "C3": "ended"}
         session.execute(
             text(
-                "INSERT INTO loans.dunning (book_id, serial, loan_id, day, way, result, actor) "
-                "VALUES (:book, 'S2', :loan, '2020-01-05', '上门', '', 't')"
+                "INSERT INTO loans.dunning (book_id, seq, kind, reference, loan_id, value_date, body, actor) VALUES (:book, 1000000, "
+                "'dunned', 'S2', :loan, '2020-01-05', jsonb_build_object('way', '上门', 'signed', true), 't')"
             ),
             dict(zip(("book", "loan"), keys["C2"], strict=True)),
         )

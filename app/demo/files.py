@@ -1,8 +1,9 @@
 """The demo's files: what banks and the bureau would send on each day, with Chinese headings, GB18030 CSV and XLSX."""
 
 import csv
+import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -13,6 +14,7 @@ from openpyxl import Workbook
 from app.demo.lives import Act, acts
 from app.demo.portfolio import LAST, PLACES, DemoHousehold, DemoLoan, Place
 from app.demo.sunshine import solar_rows, station_day
+from guarantees.claims.rules import PAPERS
 from ledger.calendar import add_months
 from ledger.money import decimal_yuan
 
@@ -76,10 +78,10 @@ def files(homes: Sequence[DemoHousehold], loans: Sequence[DemoLoan]) -> dict[dat
     for day, rows in sorted(solar_rows(solar).items()):
         send(day, "solar-settlements", "国网光伏结算.csv", rows)
     everything = [act for number, loan in enumerate(loans) for act in acts(loan, number)]
-    for kind, name in (("extensions", "展期.xlsx"), ("repayments", "还款.csv"), ("claims", "代偿.xlsx")):
+    for kind, name in _REPORTS:
         mine = [act for act in everything if _file_of(act) == kind]
         for (day, bank), reported in _grouped((act.day, act.loan.place.bank, act) for act in mine):
-            send(day, kind, f"{bank}-{name}", [_ROWS[kind](act) for act in reported])
+            send(day, kind, f"{bank}-{name}", [row for act in reported for row in _ROWS[kind](act)])
     return made
 
 
@@ -147,6 +149,8 @@ def _station_row(loan: DemoLoan) -> dict[str, object]:
 def _file_of(act: Act) -> str:
     if act.kind == "展期":
         return "extensions"
+    if act.kind in ("催收", "材料"):
+        return "dunnings" if act.kind == "催收" else "claim-papers"
     return "repayments" if act.kind in ("还款", "冲正", "垫付费用", "退款") else "claims"
 
 
@@ -154,23 +158,43 @@ def _place_columns(act: Act) -> dict[str, object]:
     return {"县区": act.loan.place.name, "银行代码": act.loan.place.bank, "借据号": act.loan.contract}
 
 
-def _repayment_row(act: Act) -> dict[str, object]:
+def _repayment_rows(act: Act) -> Iterator[Mapping[str, object]]:
     money = {"流水号": act.serial, "日期": act.day, "金额(元)": decimal_yuan(act.fen), "类型": act.kind}
-    return {**_place_columns(act), **money}
+    yield {**_place_columns(act), **money}
 
 
-def _extension_row(act: Act) -> dict[str, object]:
-    return {
+def _extension_rows(act: Act) -> Iterator[Mapping[str, object]]:
+    yield {
         **_place_columns(act), "流水号": act.serial, "签订日期": act.day, "新到期日": act.maturity, "年利率(%)": "4.75",
     }  # fmt: skip
 
 
-def _claim_row(act: Act) -> dict[str, object]:
+def _dunning_rows(act: Act) -> Iterator[Mapping[str, object]]:
+    yield {
+        **_place_columns(act), "流水号": act.serial, "日期": act.day, "方式": "上门", "结果": "承诺还款", "催收人": act.actor,
+        "签收": "是", "文书号": act.serial,
+    }  # fmt: skip
+
+
+def _paper_rows(act: Act) -> Iterator[Mapping[str, object]]:
+    for pages, paper in enumerate(PAPERS, start=1):
+        digest = hashlib.sha256(f"{act.loan.contract} {paper}（演示）".encode()).hexdigest()
+        yield {**_place_columns(act), "材料": paper, "日期": act.day, "SHA-256": digest, "页数": pages}
+
+
+def _claim_rows(act: Act) -> Iterator[Mapping[str, object]]:
     passed = act.kind == "划回"
-    return {
+    yield {
         **_place_columns(act), "代偿编号": act.serial, "环节": act.kind, "日期": act.day, "经办人": act.actor,
         "金额(元)": decimal_yuan(act.fen) if passed else "", "流水号": f"HB-{act.serial}" if passed else "",
     }  # fmt: skip
 
 
-_ROWS = {"extensions": _extension_row, "repayments": _repayment_row, "claims": _claim_row}
+_REPORTS = (
+    ("extensions", "展期.xlsx"), ("repayments", "还款.csv"), ("dunnings", "催收记录.csv"), ("claim-papers", "代偿材料.xlsx"),
+    ("claims", "代偿.xlsx"),
+)  # fmt: skip
+_ROWS: Mapping[str, Callable[[Act], Iterator[Mapping[str, object]]]] = {
+    "extensions": _extension_rows, "repayments": _repayment_rows, "dunnings": _dunning_rows, "claim-papers": _paper_rows,
+    "claims": _claim_rows,
+}  # fmt: skip

@@ -23,7 +23,7 @@ class Act:
 
     day: date
     loan: DemoLoan
-    kind: str  # 还款 冲正 垫付费用 退款 展期, or a claim's 申请 批准 拨付 划回 核销
+    kind: str  # 还款 冲正 垫付费用 退款 展期 催收, or a claim's 材料 申请 审核 批准 拨付 划回 核销
     serial: str
     fen: int
     maturity: date | None = None
@@ -104,12 +104,17 @@ def _extended(loan: DemoLoan, terms: LoanTerms, events: list[LoanEvent], day: da
 
 
 def _defaulted(loan: DemoLoan, number: int) -> Iterator[Act]:
-    """More than 90 days past due: a claim, in most cases a part recovered, in some the rest given up."""
+    """More than 90 days past due: dunned twice, a claim, in most cases a part recovered, in some the rest given up."""
     filed = following_working_day(loan.maturity + timedelta(days=100))
     approved, paid = working_days_after(filed, 5), working_days_after(filed, 8)
     claim = f"DC-{loan.contract}"
+    for time, days in enumerate((30, 60), start=1):
+        dunned = following_working_day(loan.maturity + timedelta(days=days))
+        yield Act(dunned, loan, "催收", f"CS-{loan.contract}-{time}", 0, actor="银行经办01")
+    yield Act(filed, loan, "材料", claim, 0)
     yield Act(filed, loan, "申请", claim, 0, actor="银行经办01")
-    yield Act(approved, loan, "批准", claim, 0, actor="扶贫办复核02")
+    yield Act(working_days_after(filed, 3), loan, "审核", claim, 0, actor="扶贫办复核02")
+    yield Act(approved, loan, "批准", claim, 0, actor="财政审批04")
     yield Act(paid, loan, "拨付", claim, 0, actor="财政拨付03")
     collected = working_days_after(paid, 15)
     if number % 3 == 0:

@@ -8,13 +8,16 @@ from sqlalchemy import delete, text
 from sqlalchemy.orm import Session
 
 import guarantees.claims
-import guarantees.queries
+import guarantees.claims.queries
 from app.imports.batch import Desk, ImportRefused, Made
 from app.imports.cells import Record
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, DAY, SERIAL, Lookup
 from guarantees import funds
+from guarantees.claims import papers
+from guarantees.claims.claim import Claim
+from guarantees.claims.queries import claim_numbered
 from guarantees.errors import ClaimRefused
-from guarantees.queries import Claim, claim_numbered, pool_at
+from guarantees.queries import pool_at
 from ledger.books import BookKind, book_named
 from ledger.journal import BookCode
 from ledger.money import yuan
@@ -124,7 +127,7 @@ def claims(session: Session, _: Desk, records: Sequence[Record]) -> Made:
     for r in records:
         one = _take_step(session, look.contract(r, r[DAY]), r)
         if one is not None:
-            made.append({"book_id": one.pool.book.id, "claim": one.number, "step": _step(r)})
+            made.append({"book_id": one.pool.book.id, "claim": one.number, "step": one.last_step})
     return made
 
 
@@ -133,8 +136,28 @@ def undo_claims(session: Session, desk: Desk, made: Made) -> None:
     if any("book_id" not in m for m in made):
         raise ImportRefused(OLD)
     for m in reversed(made):
-        one = guarantees.queries.claims(session)[(m["book_id"], m["claim"])]
+        key = (m["book_id"], m["claim"])
+        one = guarantees.claims.queries.claims(session, [key])[key]
         guarantees.claims.undo(session, one, m["step"], desk.actor)
+
+
+def claim_papers(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
+    """Lodge papers of claims."""
+    look = Lookup(session, records)
+    made: Made = []
+    for r in records:
+        contract = look.contract(r, r[DAY])
+        pool = pool_at(session, contract.county, contract.bank)
+        one = papers.Paper(paper=r["材料"], day=r[DAY], sha256=r["SHA-256"], pages=r["页数"])
+        for reference in papers.lodge(session, pool, contract, [one], desk.actor):
+            made.append({"book_id": pool.book.id, "paper": reference})
+    return made
+
+
+def undo_claim_papers(session: Session, desk: Desk, made: Made) -> None:
+    """Take papers back, in red."""
+    for m in made:
+        papers.undo(session, m["book_id"], m["paper"], desk.actor)
 
 
 def _reading(r: Record, meter: str) -> metering.Reading | None:
@@ -171,37 +194,37 @@ def _receipt(r: Record, meter: str) -> settlement.Receipt | None:
     )
 
 
-_STEPS = {"file": "filed", "approve": "approved", "pay": "paid", "cancel": "cancelled", "write_off": "lost"}
-
-
-def _step(r: Record) -> str:
-    """Return the step that a row takes, as the claim's own record calls it."""
-    return f"passed/{r[SERIAL]}" if r["环节"] == "pass" else _STEPS[r["环节"]]
-
-
 def _take_step(session: Session, contract: Contract, r: Record) -> Claim | None:
-    """Take one step of a claim; return the claim if the step is new."""
+    """Take one step of a claim; return the claim as it is then if the step is new."""
     day, actor = r[DAY], r["经办人"]
     one = _claim(session, contract, r["代偿编号"])
     if r["环节"] == "file":
         filed = guarantees.claims.file(session, contract, r["代偿编号"], day, actor)
         _require_amount(filed, r)
-        return filed if one is None else None
-    if one is None or (one.loan_book_id, one.loan_id) != contract.key:
+        return None if one is not None and filed.steps == one.steps else filed
+    if one is None or one.loan != contract.key:
         raise UnknownLoan(f"{r[CONTRACT]} 的代偿 {r['代偿编号']}")
     _require_amount(one, r)
+    return _claim(session, contract, one.number) if _go_on(session, one, r) else None
+
+
+def _go_on(session: Session, one: Claim, r: Record) -> bool:
+    """Take a step of a claim that is filed; tell whether it is new."""
+    day, actor, why = r[DAY], r["经办人"], r["理由"] or ""
     match r["环节"]:
+        case "check" | "return":
+            guarantees.claims.check(session, one, day, actor, passes=r["环节"] == "check", note=why)
         case "approve":
             guarantees.claims.approve(session, one, day, actor)
         case "pay":
             guarantees.claims.pay(session, one, day, actor)
         case "cancel":
-            guarantees.claims.cancel(session, one, day, actor)
+            guarantees.claims.cancel(session, one, day, actor, why)
         case "pass":
-            return one if guarantees.claims.pass_on(session, one, r[SERIAL] or "", day, r[AMOUNT] or 0, actor) else None
+            return guarantees.claims.pass_on(session, one, r[SERIAL] or "", day, r[AMOUNT] or 0, actor)
         case _:
             guarantees.claims.write_off(session, one, day, actor)
-    return one
+    return True
 
 
 def _require_amount(one: Claim, r: Record) -> None:

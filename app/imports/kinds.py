@@ -30,12 +30,14 @@ from app.imports.cells import (
 )
 from app.imports.lookup import AMOUNT, BANK, CONTRACT, CONTRACTS, COUNTY, DAY, SERIAL
 from app.imports.subsidising import PERIOD, STEP, WAY, WHO, WHY
+from guarantees.claims.rules import PAPERS
 from ledger.books import BookKind
 from loans.classification import RiskClass
 from loans.products import products
 from loans.relending.draw import Form
 from loans.relending.pledge import Asset
 from loans.subsidy.schemes import Mode
+from loans.suspicions.dunnings import WAYS
 from loans.terms import GraceKind, Method
 from loans.terms.rates import references
 from solar.stations import KIND_NAMES
@@ -212,8 +214,9 @@ _ALL = (
         apply=oversight.dunnings, undo=oversight.undo_dunnings,
         columns=(
             *_LOAN, Column(SERIAL, code_cell), Column(DAY, date_cell),
-            Column("方式", one_of({way: way for way in ("上门", "电话", "短信", "书面", "公告", "诉讼")})),
-            Column("结果", text_cell),
+            Column("方式", one_of({way: way for way in WAYS})), Column("结果", text_cell),
+            Column("催收人", text_cell, required=False), Column("签收", one_of(_YES_NO), required=False),
+            Column("文书号", text_cell, required=False), Column("SHA-256", text_cell, required=False),
         ),
     ),
     Importer(
@@ -330,10 +333,19 @@ _ALL = (
         columns=(
             *_LOAN, Column("代偿编号", code_cell),
             Column("环节", one_of({
-                "申请": "file", "批准": "approve", "拨付": "pay", "撤销": "cancel", "划回": "pass", "核销": "write_off",
+                "申请": "file", "审核": "check", "退回": "return", "批准": "approve", "拨付": "pay", "撤销": "cancel",
+                "划回": "pass", "核销": "write_off",
             })),
             Column(DAY, date_cell), Column("经办人", text_cell), Column(AMOUNT, fen_cell, required=False),
-            Column(SERIAL, code_cell, required=False),
+            Column(SERIAL, code_cell, required=False), Column("理由", text_cell, required=False),
+        ),
+    ),
+    Importer(
+        kind="claim-papers", title="代偿材料", unique=(COUNTY, BANK, CONTRACT, "材料", "SHA-256"),
+        apply=backing.claim_papers, undo=backing.undo_claim_papers,
+        columns=(
+            *_LOAN, Column("材料", one_of({paper: paper for paper in PAPERS})), Column(DAY, date_cell),
+            Column("SHA-256", text_cell), Column("页数", whole_cell),
         ),
     ),
 )  # fmt: skip

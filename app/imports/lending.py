@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-import guarantees.queries
+import guarantees.claims.queries
 import registry.households
 import solar.stations
 from app.imports.batch import Desk, ImportRefused, Made
@@ -283,7 +283,7 @@ def _require_nothing_on(session: Session, contract: Contract, begun: LoanEvent) 
         raise ImportRefused(f"借据 {contract.contract} 已有电站 {meters[contract.key]}，请先撤销电站")
     if dunned(session, contract.key):
         raise ImportRefused(f"借据 {contract.contract} 已有催收记录，请先撤销催收记录")
-    if guarantees.queries.claimed(session, *contract.key):
+    if guarantees.claims.queries.claimed(session, *contract.key):
         raise ImportRefused(f"借据 {contract.contract} 已申请代偿，不能撤销")
     if in_effect(events_of(session, [contract.key])[contract.key]) != [begun]:
         raise ImportRefused(f"借据 {contract.contract} 已有还款、展期等业务，请先撤销这些业务的导入")

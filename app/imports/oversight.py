@@ -63,12 +63,15 @@ def dunnings(session: Session, desk: Desk, records: Sequence[Record]) -> Made:
     """Record demands."""
     look = Lookup(session, records)
     wanted = [
-        demands.Dunning(contract=look.contract(r, r[DAY]), serial=r[SERIAL], day=r[DAY], way=r["方式"], result=r["结果"])
+        demands.Dunning(
+            contract=look.contract(r, r[DAY]), serial=r[SERIAL], day=r[DAY], way=r["方式"], result=r["结果"],
+            dunned_by=r["催收人"] or "", signed=bool(r["签收"]), document=r["文书号"], sha256=r["SHA-256"],
+        )
         for r in records
     ]  # fmt: skip
     return [{"book_id": one.contract.book_id, "serial": one.serial} for one in demands.record(session, wanted, desk.actor)]
 
 
-def undo_dunnings(session: Session, _: Desk, made: Made) -> None:
-    """Forget demands again."""
-    demands.remove(session, [(m["book_id"], m["serial"]) for m in made])
+def undo_dunnings(session: Session, desk: Desk, made: Made) -> None:
+    """Take demands back, in red."""
+    demands.undo(session, [(m["book_id"], m["serial"]) for m in made], desk.actor)

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from ledger.calendar import following_working_day
 from loans.policy.parameters import policy_on
 from loans.policy.queries import policy_rows
+from loans.suspicions.dunnings import INTERRUPTS
 from loans.suspicions.limitation import limitation
 from loans.suspicions.rules import Key, Suspicion, parameter
 
@@ -191,8 +192,9 @@ def out_of_time(session: Session, keys: Collection[Key], day: date) -> Iterator[
     soon = day + timedelta(days=parameter("limitation_warning_days", day))
     rows = _ask(
         session,
-        "SELECT a.book_id, a.loan_id, due.day, ARRAY(SELECT d.day FROM loans.dunning d WHERE d.book_id = a.book_id "
-        "  AND d.loan_id = a.loan_id) AS demands, ARRAY(SELECT e.value_date FROM loans.event e WHERE e.book_id = a.book_id "
+        "SELECT a.book_id, a.loan_id, due.day, ARRAY(SELECT d.value_date FROM loans.dunning d WHERE d.book_id = a.book_id "
+        f"  AND d.loan_id = a.loan_id AND {INTERRUPTS}) AS demands, "
+        "  ARRAY(SELECT e.value_date FROM loans.event e WHERE e.book_id = a.book_id "
         f"  AND e.loan_id = a.loan_id AND e.kind = 'repaid' AND {_in_effect('e')}) AS payments "
         f"FROM {_ASKED} JOIN loans.standing s ON s.book_id = a.book_id AND s.loan_id = a.loan_id AND s.known_to_seq IS NULL "
         "CROSS JOIN LATERAL (SELECT max(i.nominal_date) AS day FROM loans.instalment i WHERE i.book_id = a.book_id "

@@ -6,7 +6,7 @@ from datetime import date
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-import guarantees.queries
+import guarantees.claims.queries
 from app.web.queries import COUNTY_OF_BOOK
 from guarantees.entries import CASH
 from ledger.calendar import next_month
@@ -114,6 +114,6 @@ def portfolio(session: Session) -> list[PortfolioRow]:
 
 def claims(session: Session, until: date | None) -> Claims:
     """Return the paid claims as known now, and what came back by a value date."""
-    paid = sum(one.paid_on is not None for one in guarantees.queries.claims(session).values())
+    paid = sum(one.paid_on is not None for one in guarantees.claims.queries.claims(session).values())
     passed = turnovers(session, accounts=[CASH], entry_kinds=["guarantees.passed"], until=until)
     return Claims(paid=paid, recovered_fen=sum(turnover.debit_fen for turnover in passed.values()))
