@@ -59,7 +59,7 @@ def render_bank_statement(figures: BankStatement, font: Path | None = None) -> b
     def furniture(paper: Paper, number: int, pages: int) -> None:
         _furniture(paper, figures, number, pages)
 
-    paper = Paper(size=A4, font=font, top=TOP, bottom=BOTTOM, furniture=furniture)
+    paper = Paper(size=A4, font=font, top=TOP, foot=297.0 - BOTTOM, furniture=furniture)
     _title(paper, figures)
     _summary(paper, figures)
     paper.need(SLIP)

@@ -36,7 +36,7 @@ def render_voucher(figures: Voucher, font: Path | None = None) -> bytes:
     def furniture(paper: Paper, number: int, pages: int) -> None:
         _furniture(paper, figures, number, pages)
 
-    paper = Paper(size=A5_LANDSCAPE, font=font, top=TOP, bottom=BOTTOM, furniture=furniture)
+    paper = Paper(size=A5_LANDSCAPE, font=font, top=TOP, foot=148.0 - BOTTOM, furniture=furniture)
     posted = "√" if figures.poster else None
     rows: list[list[Cell]] = [
         [line.narration, line.account, line.title, line.debit_fen or None, line.credit_fen or None, posted]
