@@ -50,9 +50,17 @@ class SummaryOutOfBalance(PaperError):
 class NotMasked(PaperError):
     """A full identity number on a paper that leaves the house."""
 
-    def __init__(self, contract: str) -> None:
-        self.contract = contract
-        super().__init__(f"合同 {contract}：证件号码未脱敏；对账单未生成")
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"{where}：证件号码未脱敏；未生成")
+
+
+class FiguresDisagree(PaperError):
+    """Figures of a paper that contradict each other."""
+
+    def __init__(self, paper: str, what: str, computed_fen: int, stated_fen: int) -> None:
+        self.paper, self.computed_fen, self.stated_fen = paper, computed_fen, stated_fen
+        super().__init__(f"{paper}：{what}应为 {yuan(computed_fen)} 元，所列为 {yuan(stated_fen)} 元；未生成")
 
 
 class VoucherOutOfBalance(PaperError):

@@ -8,13 +8,23 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from statements.errors import NotMasked, SheetOutOfBalance, SummaryOutOfBalance, VoucherOutOfBalance
+from statements.errors import FiguresDisagree, NotMasked, SheetOutOfBalance, SummaryOutOfBalance, VoucherOutOfBalance
 from statements.words import long_date
 
-_WHOLE_ID = re.compile(r"\d{15,17}[\dXx]?")
+_WHOLE_ID = re.compile(r"(?<![0-9A-Za-z])(\d{15}|\d{17}[\dXx])(?![0-9A-Za-z])")
 
 INCREASES = frozenset({"放款", "转入", "结息", "罚息", "复利", "不予贴息"})
 """Kinds of line that raise what is owed; every other kind lowers it. A red line keeps its original's kind."""
+
+
+def require_agreement(paper: str, what: str, computed_fen: int, stated_fen: int) -> None:
+    """Refuse figures that contradict each other.
+
+    Raises:
+        FiguresDisagree: so they do.
+    """
+    if computed_fen != stated_fen:
+        raise FiguresDisagree(paper, what, computed_fen, stated_fen)
 
 
 def require_masked(what: str, text: str) -> None:
@@ -75,7 +85,7 @@ class LoanSheet:
     compensated_fen: int = 0  # paid by the compensation pool (已代偿)
 
     def __post_init__(self) -> None:
-        require_masked(self.contract, self.id_number)
+        require_masked(f"借据 {self.contract}", self.id_number)
         balance = self.opening_fen
         for line in self.lines:
             balance += line.principal_fen

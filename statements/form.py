@@ -6,6 +6,7 @@ SHA-256 of its figures and the head of the ledger's chain, and both once more as
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import singledispatch
 from hashlib import sha256
 from pathlib import Path
 
@@ -46,6 +47,16 @@ class Mark:
 
 
 PREVIEW = Mark()
+
+
+@singledispatch
+def layout(figures: object) -> "Form":
+    """Return figures as a form; each paper registers its own.
+
+    Raises:
+        TypeError: no paper states such figures.
+    """
+    raise TypeError(type(figures))
 
 
 class Flow:

@@ -1,6 +1,7 @@
 """The loan statement (贷款对账单): a summary to confirm, the reply slip, a line for every loan, and its movements."""
 
 from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from ledger.money import percent, yuan
@@ -21,6 +22,7 @@ from statements.form import (
     balance,
     count,
     day,
+    layout,
     money,
     number,
     printed,
@@ -90,7 +92,8 @@ def render_bank_statement(figures: BankStatement, font: Path | None = None, mark
     return printed(layout(figures), mark or Mark(heads=figures.heads), font)
 
 
-def layout(figures: BankStatement) -> Form:
+@layout.register
+def _(figures: BankStatement) -> Form:
     """Return the statement as a form."""
     return Form(
         title="贷款对账单", issuer=figures.issuer, to=figures.bank, number=figures.serial, demo=figures.demo,
@@ -124,7 +127,7 @@ def _blocks(figures: BankStatement) -> Iterator[Block]:
     if figures.detailed:
         yield Turn()
         for loan in figures.loans:
-            yield from _loan(figures, loan)
+            yield from movements(figures.first_day, loan)
 
 
 def _loan_row(place: int, loan: LoanSheet) -> list[Cell]:
@@ -138,10 +141,11 @@ def _loan_row(place: int, loan: LoanSheet) -> list[Cell]:
     ]  # fmt: skip
 
 
-def _loan(figures: BankStatement, loan: LoanSheet) -> Iterator[Block]:
+def movements(first_day: date, loan: LoanSheet) -> Iterator[Block]:
+    """Yield a loan's terms, its movements from a day on, and how it ended."""
     yield Together(BAND + FACTS + (len(loan.lines) + 3) * ROW + CLOSING)
     yield LoanHead(loan)
-    opening: list[Cell] = [f"{figures.first_day}", "期初余额", None, None, loan.opening_fen, None, None, None, None]
+    opening: list[Cell] = [f"{first_day}", "期初余额", None, None, loan.opening_fen, None, None, None, None]
     yield Grid(LINES, [opening, *map(_row, loan.lines)], "本期合计", f"借据号 {loan.contract}（续）", gap=0.8)
     yield Line(f"期末本金 {yuan(loan.closing_fen)}", _unpaid("欠息", loan), f"五级分类：{loan.risk_class}", bold=True, gap=4)
 
