@@ -93,3 +93,19 @@ class NotClosedYet(PaperError):
     def __init__(self, day: date, closed: date | None) -> None:
         self.day, self.closed = day, closed
         super().__init__(f"{day} 尚未日终（最近日终 {closed or '无'}）；对账单未生成")
+
+
+class NotArchivable(PaperError):
+    """A paper that would not be valid PDF/A."""
+
+    def __init__(self, serial: str, reason: str) -> None:
+        self.serial = serial
+        super().__init__(f"单证 {serial} 不符合 PDF/A-3b，未生成：{reason}")
+
+
+class NotAnArchive(PaperError):
+    """A file that is none of our archive copies."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(f"{file.name} 不是本系统签发的归档单证（缺少所附数据，或不是 PDF）")
