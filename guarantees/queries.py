@@ -1,7 +1,7 @@
 """Questions to the pools: their terms, cash and load, and where claims stand."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -178,9 +178,10 @@ def covered(session: Session, closing: date | None = None) -> dict[tuple[str, st
     return {homes[row.book_id]: (row.principal, row.liability) for row in rows if row.principal}
 
 
-def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:
-    """Return the steps of every claim in the order in which they were taken, by (book id, number)."""
-    rows = session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq)).all()
+def steps_of_claims(session: Session, known: Mapping[int, int] | None = None) -> dict[tuple[int, str], list[Step]]:
+    """Return the steps of every claim in the order in which they were taken, by (book id, number); `known` as in `claims`."""
+    found_rows = session.execute(select(claim_event).order_by(claim_event.c.book_id, claim_event.c.seq))
+    rows = [row for row in found_rows if known is None or row.seq <= known[row.book_id]]
     undone = {(row.book_id, row.reference) for row in rows if row.kind == "undone"}
     found: dict[tuple[int, str], list[Step]] = {}
     for row in rows:
@@ -190,10 +191,10 @@ def steps_of_claims(session: Session) -> dict[tuple[int, str], list[Step]]:
     return found
 
 
-def claims(session: Session) -> dict[tuple[int, str], Claim]:
-    """Return all claims by (book id, number), those whose filing was undone left out."""
+def claims(session: Session, known: Mapping[int, int] | None = None) -> dict[tuple[int, str], Claim]:
+    """Return all claims by (book id, number), those whose filing was undone left out; `known` is each book's last sequence."""
     all_pools = pools(session)
-    taken = steps_of_claims(session)
+    taken = steps_of_claims(session, known)
     rows = session.execute(select(claim).order_by(claim.c.book_id, claim.c.number))
     return {
         (row.book_id, row.number): _claim(all_pools[(row.book_id, row.bank)], row, taken[(row.book_id, row.number)])
