@@ -1,7 +1,7 @@
 """Papers (单据): figures are gathered from the books here, and printed by `statements`, which knows no database."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -33,10 +33,8 @@ from loans.terms import Method, StreamKind
 from registry.households import Borrower, borrowers
 from registry.identity import masked_name
 from registry.reference import bank_names, county_names
-from scheduling.close import last_closed
-from statements.errors import NotClosedYet, NothingToState, UnknownBank
+from statements.errors import NothingToState, UnknownBank
 from statements.figures import BankStatement, ChainHead, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
-from statements.loan_statement import render_bank_statement
 from statements.voucher import render_voucher
 
 ISSUER = "滨州市财政局（演示）"
@@ -57,25 +55,6 @@ Known = Mapping[int, int]
 """The last sequence that counts, by book id."""
 Line = tuple[date, str, int, int, int | None, int | None]
 """What a statement prints of a life: day, kind, principal, interest, days, 积数."""
-
-
-def write_statement(system: System, bank: str, first: date, last: date, folder: Path) -> Path:
-    """Write a bank's loan statement (贷款对账单) for the days from first to last, both included; return the file.
-
-    Raises:
-        UnknownBank: the bank has no loan book.
-        NothingToState: it had no loans in the period.
-        NotClosedYet: the last day is not closed.
-    """
-    with unit_of_work(system.engine) as session:
-        closed = last_closed(session)
-        if closed is None or last > closed:
-            raise NotClosedYet(last, closed)
-        figures = bank_statement(session, bank, first, last)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{figures.serial}.pdf"
-    path.write_bytes(render_bank_statement(figures, system.settings.font))
-    return path
 
 
 def write_voucher(system: System, book: BookCode, reference: str, folder: Path) -> Path:
@@ -296,3 +275,22 @@ def _summary(county: str, product: str, members: Sequence[tuple[LoanSheet, tuple
         closing_fen=sum(sheet.closing_fen for sheet in sheets), borrower_interest_fen=sum(b for _, (b, _) in members),
         government_interest_fen=sum(g for _, (_, g) in members),
     )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Money between a loan and its borrower: fen on a day."""
+
+    day: date
+    fen: int
+
+
+def disbursements(life: Life) -> list[Flow]:
+    """Return what was paid out, or taken over."""
+    out = [Flow(m.value_date, m.fen) for m in life.movements if isinstance(m, LoanPaidOut)]
+    return out + [Flow(m.value_date, m.principal_fen) for m in life.movements if isinstance(m, LoanTakenOver)]
+
+
+def repayments(life: Life) -> list[Flow]:
+    """Return what was paid in of principal and interest."""
+    return [Flow(m.value_date, m.paid.total_fen + m.overdue_fen + m.normal_fen) for m in life.movements if isinstance(m, PaidIn)]

@@ -19,7 +19,6 @@ from statements.form import (
     Signed,
     Sum,
     amount,
-    balance,
     layout,
     money,
     number,

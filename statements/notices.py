@@ -1,5 +1,6 @@
 """Notices and letters: a demand (催收通知书), lending stopped or resumed (暂停、恢复放贷通知书), an inquiry to a bank (银行询证函), an
-extension (展期协议), and that a list was published (公示结果证明)."""
+extension (展期协议), and that a list was published (公示结果证明).
+"""
 
 from dataclasses import dataclass
 from datetime import date

@@ -349,7 +349,7 @@ def qr_modules(text: str) -> list[list[bool]]:
     code.addData(text)
     code.version = code.calculate_version()
     code._dataPosList = _data_places(code.version)  # noqa: SLF001 - found anew for each code otherwise
-    code.makeImpl(False, _QR_MASK)  # noqa: FBT003 - the library's own
+    code.makeImpl(False, _QR_MASK)
     squares: list[list[bool]] = [[bool(square) for square in row] for row in code.modules]
     return squares
 

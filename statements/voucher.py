@@ -33,7 +33,6 @@ def render_voucher(figures: Voucher, font: Path | None = None, mark: Mark = PREV
         MissingGlyph: the font lacks a character of the figures.
         FontRefused: the font can't be embedded.
     """
-
     form = Form(title="记账凭证", issuer=figures.book, demo=figures.demo, blocks=(), half=True)
 
     def furniture(paper: Paper, number: int, pages: int) -> None:

@@ -147,8 +147,17 @@ def claim(paper: ClaimPaper) -> ClaimFigures:
 
 
 def report_paper(count: int = 4) -> ReportPaper:
-    columns = (("科目编码", "text"), ("科目名称", "text"), ("期初余额", "fen"), ("本期借方", "fen"), ("本期贷方", "fen"), ("期末余额", "fen"))
-    rows = tuple(ReportRow("line", (f"10{n:02d}", "银行存款", 100 * n, 12_345, 2_345, 100 * n + 10_000)) for n in range(1, count + 1))
+    columns = (
+        ("科目编码", "text"),
+        ("科目名称", "text"),
+        ("期初余额", "fen"),
+        ("本期借方", "fen"),
+        ("本期贷方", "fen"),
+        ("期末余额", "fen"),
+    )
+    rows = tuple(
+        ReportRow("line", (f"10{n:02d}", "银行存款", 100 * n, 12_345, 2_345, 100 * n + 10_000)) for n in range(1, count + 1)
+    )
     total = ReportRow("total", ("合计", None, *(sum(int(row.cells[at] or 0) for row in rows) for at in range(2, 6))))
     part = ReportPart(
         title="科目余额表", columns=tuple(ReportColumn(*one) for one in columns), rows=(*rows, total), notes=("借贷平衡。",)
@@ -159,7 +168,9 @@ def report_paper(count: int = 4) -> ReportPaper:
 def reconciliation() -> ReconciliationPaper:
     items = (
         OpenPosting(group="银行已收我未收", day=date(2017, 6, 21), text="结息", fen=12_345, days_open=9, overdue=False),
-        OpenPosting(group="我已付银行未付", day=date(2017, 3, 1), text="记-12 拨付代偿款", fen=200_000, days_open=121, overdue=True),
+        OpenPosting(
+            group="我已付银行未付", day=date(2017, 3, 1), text="记-12 拨付代偿款", fen=200_000, days_open=121, overdue=True
+        ),
     )
     return ReconciliationPaper(
         issuer=BUREAU, book="惠民县风险补偿金专账", bank=BANK, account="**** 4321", as_of=date(2017, 6, 30), book_fen=1_000_000,
