@@ -6,7 +6,7 @@ the text is UTF-8, so that anybody can make the hash again.
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -47,8 +47,8 @@ def tables(figures: Any) -> dict[str, str]:
 
 
 @cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))
+def _names(kind: Hashable) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))  # type: ignore[arg-type] - a class, which is what can be remembered by it
 
 
 def _plain(value: Any) -> Any:

@@ -16,6 +16,9 @@ from statements.page import BODY, LEADING, MM, THICK, Align, Ink, Paper
 PADDING = 1.2
 """Between a text and its cell's edge, in millimetres."""
 
+SHIFT = {align: align.value for align in Align}
+"""What part of a text's width lies left of its place."""
+
 Cell = str | int | None
 
 
@@ -109,6 +112,11 @@ class Table:
         return tuple(number for number, column in enumerate(self.columns) if column.carry is Carry.SUM)
 
     @cached_property
+    def kept(self) -> tuple[int, ...]:
+        """The columns whose last figure carries over."""
+        return tuple(number for number, column in enumerate(self.columns) if column.carry is Carry.LAST)
+
+    @cached_property
     def line(self) -> float:
         """The height of one line of text in a row."""
         return self.size * LEADING / MM
@@ -157,11 +165,11 @@ class _Run:
             case _:
                 self._draw(row, bold=False)
                 for number in self.table.summed:
-                    cell = row[number]
-                    if type(cell) is int:
-                        self.sums[number] += cell  # type: ignore[operator] - a summed column begins with 0
-                for number, column in enumerate(self.table.columns):
-                    if column.carry is Carry.LAST and row[number] is not None:
+                    cell, before = row[number], self.sums[number]
+                    if isinstance(cell, int) and isinstance(before, int):
+                        self.sums[number] = before + cell
+                for number in self.table.kept:
+                    if row[number] is not None:
                         self.sums[number] = row[number]
 
     def close(self, total: str | None) -> None:
@@ -201,26 +209,32 @@ class _Run:
     def _draw(self, row: Sequence[Cell], *, bold: bool) -> None:
         table, paper = self.table, self.paper
         face, size, height = paper.face, table.size, table.row
-        texts: list[str | list[str]] = []
+        texts: list[tuple[str | list[str], float]] = []  # each with its width
         for cell, (_, room, _, show) in zip(row, table.places, strict=True):
             if cell is None:
-                texts.append("")
-            elif isinstance(cell, int):
-                texts.append(show(cell))
-            elif face.width(cell, size) <= room:
-                texts.append(cell)
-            else:
-                lines = face.wrapped(cell, size, room)
-                texts.append(lines)
+                texts.append(("", 0.0))
+                continue
+            text = cell if isinstance(cell, str) else show(cell)
+            width = face.width(text, size)
+            if isinstance(cell, str) and width > room:
+                lines = face.wrapped(text, size, room)
                 height = max(height, len(lines) * table.line + PADDING)
+                texts.append((lines, width))
+            else:
+                texts.append((text, width))
         self._room(height)
         middle = paper.y + height / 2
-        for cell, text, (x, room, align, _) in zip(row, texts, table.places, strict=True):
+        baseline = (paper.height - middle) * MM - 0.36 * size
+        for cell, (text, width), (x, room, align, _) in zip(row, texts, table.places, strict=True):
+            if not text:
+                continue
             ink = Ink.RED if isinstance(cell, int) and cell < 0 else Ink.BLACK
             if isinstance(text, list):
                 paper.block(x, middle, text, size, align=align, ink=ink, within=room)
-            elif text:
+            elif width > room:
                 paper.text(x, middle, text, size, align=align, ink=ink, within=room, bold=bold)
+            else:
+                paper.write((x - SHIFT[align] * width) * MM, baseline, text, size, ink=ink, bold=bold)
         self._rule_off(height, table.edges)
 
     def _label(self, label: str, cells: Sequence[Cell]) -> None:

@@ -29,7 +29,7 @@ from statements.archive import archived
 from statements.canonical import digest
 from statements.figures import ChainHead
 from statements.form import Mark
-from statements.papers import render
+from statements.papers import fingerprint, render
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +85,7 @@ def issue(
     asked = asked_of(kind, words)
     known = last_sequences(session)
     figures = kind.gather(session, asked, known)
-    found, made_of = _latest(session, code, asked), digest(figures)
+    found, made_of = _latest(session, code, asked), fingerprint(figures)
     if found is None or found.digest != made_of:
         found = _number(session, code, asked, made_of, known, found, actor)
         return found, _copy(session, found, figures, 1, actor, font)
