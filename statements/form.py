@@ -323,12 +323,17 @@ class Prose(Block):
         """Draw it."""
         paper = flow.paper
         height = self.size * 1.7 / MM
+        indent = 2 * self.size / MM if self.indent else 0.0
         for paragraph in self.paragraphs:
-            said = f"　　{paragraph}" if self.indent else paragraph
-            for line in paper.face.wrapped(said, self.size, flow.wide):
+            x = flow.left + indent
+            first, *rest = paper.face.wrapped(paragraph, self.size, flow.wide - indent)
+            if rest:
+                rest = paper.face.wrapped(paragraph.removeprefix(first).lstrip(), self.size, flow.wide)
+            for line in (first, *rest):
                 paper.need(height)
-                paper.text(flow.left, paper.y + height / 2, line, self.size)
+                paper.text(x, paper.y + height / 2, line, self.size)
                 paper.y += height
+                x = flow.left
         paper.y += GAP
 
 
@@ -391,11 +396,12 @@ class Seals(Block):
 
     def draw(self, flow: Flow) -> None:
         """Draw it."""
-        paper, wide = flow.paper, flow.wide / len(self.units)
+        paper, wide = flow.paper, flow.wide / max(2, len(self.units))
+        begins = flow.right - wide * len(self.units)
         height = 30 + 6.5 * max(len(offices) for _, offices in self.units)
         paper.need(height + GAP)
         for place, (unit, offices) in enumerate(self.units):
-            x, y = flow.left + place * wide, paper.y
+            x, y = begins + place * wide, paper.y
             paper.box(x, y, wide, height)
             lines = paper.face.wrapped(unit, BODY, wide - 3)
             paper.block(x + 1.5, y + 4.5 + (len(lines) - 1) * 2, lines)

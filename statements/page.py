@@ -21,7 +21,7 @@ from typing import Any
 
 from reportlab import rl_config
 from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
-from reportlab.pdfbase import pdfdoc, pdfmetrics
+from reportlab.pdfbase import pdfdoc, pdfmetrics, ttfonts
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 
@@ -59,7 +59,27 @@ class _Packing(pdfdoc.PDFStreamFilterZCompress):  # type: ignore[misc] - the lib
         return zlib.compress(text.encode("latin-1") if isinstance(text, str) else text, _PACKING)
 
 
+def _to_unicode(name: str, subset: Sequence[int]) -> str:
+    """Return what tells a reader which characters a part of a font has.
+
+    The library writes a character beyond the first plane (𬭚) so that nobody can copy or search it, and lists more at once than
+    the standard allows.
+    """
+    said = [
+        "/CIDInit /ProcSet findresource begin", "12 dict begin", "begincmap", "/CIDSystemInfo",
+        f"<< /Registry ({name})", f"/Ordering ({name})", "/Supplement 0", ">> def", f"/CMapName /{name} def", "/CMapType 2 def",
+        "1 begincodespacerange", f"<00> <{len(subset) - 1:02X}>", "endcodespacerange",
+    ]  # fmt: skip
+    for start in range(0, len(subset), 100):
+        part = list(enumerate(subset[start : start + 100], start))
+        said.append(f"{len(part)} beginbfchar")
+        said += [f"<{code:02X}> <{chr(character).encode('utf-16-be').hex().upper()}>" for code, character in part]
+        said.append("endbfchar")
+    return "\n".join([*said, "endcmap", "CMapName currentdict /CMap defineresource pop", "end", "end"])
+
+
 pdfdoc.PDFZCompress = _Packing()
+ttfonts.makeToUnicodeCMap = _to_unicode
 
 
 class Align(Enum):

@@ -144,8 +144,17 @@ def _list(figures: SubsidyList) -> Iterator[Block]:
     refused = [line for line in figures.lines if line.verdict != "通过"]
     if refused:
         yield Line("未通过的借据（不计入合计）", bold=True)
-        columns = (words("借据号", 30), words("姓名", 16), amount("贴息", 20), words("标记", 40), words("理由", 80))
-        said = [[line.contract, line.borrower, line.subsidy_fen, line.flags, line.verdict] for line in refused]
+        columns = (
+            words("建档立卡号", 30),
+            words("借据号", 30),
+            words("姓名", 16),
+            amount("贴息", 20),
+            words("标记", 40),
+            words("理由", 80),
+        )
+        said: list[list[Cell]] = [
+            [line.household, line.contract, line.borrower, line.subsidy_fen, line.flags, line.verdict] for line in refused
+        ]
         yield Grid(columns, said, None, "未通过的借据（续）", 4.6, SMALL)
     yield Sum("贴息合计", figures.payable_fen)
     yield Line(_said(figures.payable_fen, figures.reclaimed_fen, figures.prepaid_fen, len(figures.accepted)))
