@@ -82,7 +82,8 @@ def list_papers(
     for one in found:
         words = " ".join(f"{name}={said}" for name, said in one.words.items())
         table.add_row(
-            one.serial, KINDS[one.kind].title, Text(words), str(one.issued_on), one.issued_by, str(one.copies), one.superseded_by or ""
+            one.serial, KINDS[one.kind].title, Text(words), str(one.issued_on), one.issued_by, str(one.copies),
+            one.superseded_by or ""
         )  # fmt: skip
     out.print(table)
 

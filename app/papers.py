@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 from sqlalchemy.orm import Session
@@ -97,7 +98,8 @@ def bank_statement(session: Session, bank: str, first: date, last: date, known: 
     return BankStatement(
         issuer=ISSUER, bank=bank_names(session)[bank], serial=f"DZ-{bank}-{first:%Y%m%d}-{last:%Y%m%d}", first_day=first,
         last_day=last, reply_by=working_days_after(last, REPLY_WITHIN_WORKING_DAYS), summary=tuple(rows), loans=tuple(sheets),
-        heads=_heads(session, {book.id for book in mine}, last), detailed=len(sheets) <= MOST_DETAILED, demo=any("演示" in book.name for book in mine),
+        heads=_heads(session, {book.id for book in mine}, last), detailed=len(sheets) <= MOST_DETAILED,
+        demo=any("演示" in book.name for book in mine),
     )  # fmt: skip
 
 
@@ -275,6 +277,17 @@ def _summary(county: str, product: str, members: Sequence[tuple[LoanSheet, tuple
         closing_fen=sum(sheet.closing_fen for sheet in sheets), borrower_interest_fen=sum(b for _, (b, _) in members),
         government_interest_fen=sum(g for _, (_, g) in members),
     )  # fmt: skip
+
+
+def whole(fen: int | Fraction) -> int:
+    """Return an amount that a contract fixes as whole fen; a contract in the books never fixes another.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if fen != int(fen):
+        raise ValueError(fen)
+    return int(fen)
 
 
 @dataclass(frozen=True, slots=True)

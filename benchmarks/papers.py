@@ -107,7 +107,8 @@ def statement(loans: int, *, detailed: bool) -> BankStatement:
         closing_fen=closing, borrower_interest_fen=0, government_interest_fen=54_375 * loans,
     )  # fmt: skip
     return BankStatement(
-        issuer="滨州市财政局（演示）", bank="惠民农村商业银行（演示）", serial="DZ-HMRCB-20170401-20170630", first_day=FIRST, last_day=LAST,
+        issuer="滨州市财政局（演示）", bank="惠民农村商业银行（演示）", serial="DZ-HMRCB-20170401-20170630", first_day=FIRST,
+        last_day=LAST,
         reply_by=date(2017, 7, 14), summary=(row,), loans=sheets, detailed=detailed, demo=False,
     )  # fmt: skip
 
@@ -119,7 +120,8 @@ def _sheet(number: int) -> LoanSheet:
         contract=f"XE371621{number:06d}", product="扶贫小额信贷", drawn_on=date(2017, 3, 15), maturity=date(2018, 3, 15),
         rate_ppb=43_500_000, penalty_ppb=65_250_000, method="按季付息到期还本", opening_fen=5_000_000,
         lines=(
-            StatementLine(day=date(2017, 6, 20), kind="结息", interest_fen=54_375, days=90, product_fen=450_000_000, balance_fen=5_000_000),
+            StatementLine(day=date(2017, 6, 20), kind="结息", interest_fen=54_375, days=90, product_fen=450_000_000,
+            balance_fen=5_000_000),
             StatementLine(day=date(2017, 6, 25), kind="还本", principal_fen=-repaid, balance_fen=5_000_000 - repaid),
         ),
         unpaid_on_fen=0, unpaid_off_fen=0, risk_class="正常", closing_fen=5_000_000 - repaid,

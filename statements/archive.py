@@ -91,7 +91,7 @@ def read_archive(file: Path) -> Archived:
 
 def differences(stated: Mapping[str, Any], found: Mapping[str, Any], most: int = 5) -> list[str]:
     """Return where two canonical values differ, as paths with both values, the first few."""
-    made = []
+    made: list[str] = []
     for path, before, after in _differ("", stated, found):
         if len(made) == most:
             made.append("…")

@@ -6,7 +6,7 @@ the text is UTF-8, so that anybody can make the hash again.
 
 import csv
 import json
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from datetime import date
 from enum import Enum
@@ -40,15 +40,19 @@ def digest(figures: Any) -> str:
 
 
 def tables(figures: Any) -> dict[str, str]:
-    """Return the figures as CSV by name: one of what they state once, and one of each list, whose rows name what they belong to."""
+    """Return the figures as CSV by name: what they state once, and each list, whose rows name what they belong to."""
     made: dict[str, list[list[str]]] = {}
     _collect(figures, (), "figures", made)
     return {name: _csv(rows) for name, rows in made.items()}
 
 
+def _names(kind: Any) -> tuple[str, ...]:
+    return _names_of(kind)
+
+
 @cache
-def _names(kind: Hashable) -> tuple[str, ...]:
-    return tuple(one.name for one in fields(kind))  # type: ignore[arg-type] - a class, which is what can be remembered by it
+def _names_of(kind: Any) -> tuple[str, ...]:
+    return tuple(one.name for one in fields(kind))
 
 
 def _plain(value: Any) -> Any:

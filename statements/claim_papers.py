@@ -6,8 +6,9 @@ from datetime import date
 from enum import Enum
 
 from ledger.money import percent, yuan
+from statements.blocks import Facts, Grid, Prose, Seals, Signed, Sum, balance, day, money, words
 from statements.figures import require_agreement, require_masked
-from statements.form import Block, Facts, Form, Grid, Prose, Seals, Signed, Sum, balance, day, layout, money, words
+from statements.form import Block, Form, layout
 from statements.words import in_words, long_date
 
 
@@ -100,15 +101,18 @@ def _(figures: ClaimFigures) -> Form:
 
 def _blocks(figures: ClaimFigures) -> Iterator[Block]:
     yield Facts([
-        ("借款人", figures.borrower), ("证件号码", figures.id_number), ("借据号", figures.contract), ("贷款产品", figures.product),
-        ("贷款金额", f"{yuan(figures.principal_fen)} 元"), ("逾期天数", f"{figures.days_past_due} 天（满 {figures.claim_after_days} 天可申请）"),
+        ("借款人", figures.borrower), ("证件号码", figures.id_number), ("借据号", figures.contract), ("贷款产品",
+        figures.product),
+        ("贷款金额", f"{yuan(figures.principal_fen)} 元"), ("逾期天数",
+        f"{figures.days_past_due} 天（满 {figures.claim_after_days} 天可申请）"),
         ("放款日", str(figures.drawn_on)), ("到期日", str(figures.maturity)),
     ])  # fmt: skip
     yield from _SAID[figures.paper](figures)
 
 
 def _application(figures: ClaimFigures) -> Iterator[Block]:
-    yield Prose((f"上述贷款经催收未能收回，现申请按约定比例由风险补偿金代偿{in_words(figures.gov_fen)}（¥{yuan(figures.gov_fen)}）。"
+    yield Prose((f"上述贷款经催收未能收回，现申请按约定比例由风险补偿金代偿"
+                 f"{in_words(figures.gov_fen)}（¥{yuan(figures.gov_fen)}）。"
                  "代偿后本行继续追索，收回款项按比例划回。",))  # fmt: skip
     yield from _parts(figures)
     yield Signed([("经办", figures.filed_by), ("复核", ""), ("负责人", "")])
@@ -137,7 +141,8 @@ def _approval(figures: ClaimFigures) -> Iterator[Block]:
 
 def _notice(figures: ClaimFigures) -> Iterator[Block]:
     paid = f"已于{long_date(figures.paid_on)}拨付" if figures.paid_on else "已批准，待拨付"
-    yield Prose((f"贵行 {figures.number} 号代偿申请{paid}{in_words(figures.gov_fen)}（¥{yuan(figures.gov_fen)}）。代偿不免除借款人的债务，"
+    yield Prose((f"贵行 {figures.number} 号代偿申请{paid}{in_words(figures.gov_fen)}（¥{yuan(figures.gov_fen)}）。"
+                 "代偿不免除借款人的债务，"
                  "请继续追索，并在收回后五个工作日内按比例划回风险补偿金专户。",))  # fmt: skip
     yield from _parts(figures)
     yield Seals([(figures.issuer, ("经办", "负责人"))])
@@ -146,7 +151,8 @@ def _notice(figures: ClaimFigures) -> Iterator[Block]:
 def _share(figures: ClaimFigures) -> Iterator[Block]:
     yield Prose(
         (
-            f"代偿后，风险补偿金对上述债权享有 {percent(figures.share_ppb)} 的份额，贵行享有其余份额；任何一方收回的款项均按此比例分配。",
+            f"代偿后，风险补偿金对上述债权享有 {percent(figures.share_ppb)} 的份额，贵行享有其余份额；"
+            "任何一方收回的款项均按此比例分配。",
         )
     )
     yield from _parts(figures)
@@ -167,7 +173,9 @@ def _write_off(figures: ClaimFigures) -> Iterator[Block]:
 
 
 def _recovery(figures: ClaimFigures) -> Iterator[Block]:
-    yield Prose((f"上述代偿贷款已有收回。按约定比例应划回风险补偿金{in_words(figures.shared_fen)}（¥{yuan(figures.shared_fen)}），已划回 "
+    yield Prose((f"上述代偿贷款已有收回。按约定比例应划回风险补偿金"
+                 f"{in_words(figures.shared_fen)}（¥{yuan(figures.shared_fen)}），"
+                 "已划回 "
                  f"{yuan(figures.passed_fen)} 元。请将余款于五个工作日内划回专户。",))  # fmt: skip
     yield Sum("应划回余款", figures.due_fen)
     yield _steps(figures)

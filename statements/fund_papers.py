@@ -3,12 +3,16 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
+from typing import TYPE_CHECKING
 
 from ledger.money import percent, yuan
+from statements.blocks import Facts, Grid, Line, Slip, Sum, balance, day, money, words
 from statements.figures import require_agreement
-from statements.form import Block, Facts, Form, Grid, Line, Slip, Sum, balance, day, layout, money, words
-from statements.table import Cell
+from statements.form import Block, Form, layout
 from statements.words import in_words, long_date
+
+if TYPE_CHECKING:
+    from statements.table import Cell
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +95,8 @@ def _blocks(figures: FundStatement) -> Iterator[Block]:
         *([("批准文号", figures.approval)] if figures.approval else []),
     ])  # fmt: skip
     columns = (
-        day("日期", 19), words("凭证号", 18), words("对方", 26), day("用途", 14), words("摘要", 40), money("收入", 24), money("支出", 24),
+        day("日期", 19), words("凭证号", 18), words("对方", 26), day("用途", 14), words("摘要", 40), money("收入", 24),
+        money("支出", 24),
         balance("余额", 26),
     )  # fmt: skip
     opening: list[Cell] = [str(figures.first_day), "", "", "", "期初余额", None, None, figures.opening_fen]

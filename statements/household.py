@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.money import percent, yuan
+from statements.blocks import Facts, Grid, Line, Prose, Seals, Sum, balance, day, money, number
 from statements.figures import LoanSheet, require_agreement, require_masked
-from statements.form import Block, Facts, Form, Grid, Line, Prose, Seals, Sum, balance, day, layout, money, number
+from statements.form import Block, Form, layout
 from statements.loan_statement import movements
 from statements.words import long_date
 

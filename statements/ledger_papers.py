@@ -1,4 +1,4 @@
-"""Papers of the ledger: pages of any report (总账、明细账、余额表 …), the 余额调节表, a receipt (回单), the handover list (会计交接清单)."""
+"""Papers of the ledger: pages of any report (总账、明细账、余额表 …), 余额调节表, 回单 and 会计交接清单."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -6,24 +6,9 @@ from datetime import date
 from typing import TypeAlias
 
 from ledger.money import yuan
+from statements.blocks import Facts, Grid, Heading, Line, Prose, Seals, Signed, Sum, amount, money, number, words
 from statements.figures import require_agreement
-from statements.form import (
-    Block,
-    Facts,
-    Form,
-    Grid,
-    Heading,
-    Line,
-    Prose,
-    Seals,
-    Signed,
-    Sum,
-    amount,
-    layout,
-    money,
-    number,
-    words,
-)
+from statements.form import Block, Form, layout
 from statements.page import SMALL, Align
 from statements.table import Band, Column, Given, TableRow
 from statements.words import long_date
@@ -292,11 +277,14 @@ def _(figures: Handover) -> Form:
     columns = (words("科目编码", 30), words("科目名称", 70), money("借方余额", 40), money("贷方余额", 40))
     sums = [[o.account, o.title, o.debit_fen or None, o.credit_fen or None] for o in figures.balances]
     return Form(
-        title="会计工作交接清单", issuer=figures.issuer, demo=figures.demo, period=f"{figures.book}　交接日：{long_date(figures.day)}",
+        title="会计工作交接清单", issuer=figures.issuer, demo=figures.demo,
+        period=f"{figures.book}　交接日：{long_date(figures.day)}",
         blocks=(
             Heading("一、移交的凭证、账簿、报表及其他"), Grid(things, rows, None, "交接清单（续）"),
             Heading("二、科目余额"), Grid(columns, sums, "合计", "科目余额（续）"),
-            Prose(("以上内容经移交人、接交人、监交人逐项核对无误，交接前后责任自交接日划分。本清单一式三份，保存三十年。",), size=8.0),
-            Seals([(f"移交人：{figures.giver}", ("签字",)), (f"接交人：{figures.taker}", ("签字",)), (f"监交人：{figures.supervisor}", ("签字",))]),
+            Prose(("以上内容经移交人、接交人、监交人逐项核对无误，交接前后责任自交接日划分。本清单一式三份，保存三十年。",),
+            size=8.0),
+            Seals([(f"移交人：{figures.giver}", ("签字",)), (f"接交人：{figures.taker}", ("签字",)),
+            (f"监交人：{figures.supervisor}", ("签字",))]),
         ),
     )  # fmt: skip

@@ -5,30 +5,9 @@ from datetime import date
 from pathlib import Path
 
 from ledger.money import percent, yuan
+from statements.blocks import ROW, Grid, Line, Slip, Sum, Together, Turn, amount, balance, count, day, money, number, rate, words
 from statements.figures import INCREASES, BankStatement, LoanSheet, StatementLine, moved
-from statements.form import (
-    ROW,
-    Block,
-    Flow,
-    Form,
-    Grid,
-    Line,
-    Mark,
-    Slip,
-    Sum,
-    Together,
-    Turn,
-    amount,
-    balance,
-    count,
-    day,
-    layout,
-    money,
-    number,
-    printed,
-    rate,
-    words,
-)
+from statements.form import Block, Flow, Form, Mark, layout, printed
 from statements.page import BODY, SMALL, Align
 from statements.table import Cell
 from statements.words import in_words, long_date

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from ledger.money import yuan
+from statements.blocks import Facts, Grid, Line, Prose, Signed, amount, count, money, number, words
 from statements.figures import require_agreement
-from statements.form import Block, Facts, Form, Grid, Line, Prose, Signed, amount, count, layout, money, number, words
+from statements.form import Block, Form, layout
 from statements.table import Band, Cell, Column, Subtotal, TableRow
 from statements.words import long_date
 
@@ -81,7 +82,8 @@ def _monthly(figures: MonthlyReport) -> Iterator[Block]:
         ("逾期率", share(overdue, balance)), ("不良率", share(bad, balance)),
     ], across=3)  # fmt: skip
     columns = (
-        words("银行", 32), words("产品", 26), count("贷款户数", 14), count("余额笔数", 14), count("累放笔数", 14), money("累放金额", 26),
+        words("银行", 32), words("产品", 26), count("贷款户数", 14), count("余额笔数", 14), count("累放笔数", 14),
+        money("累放金额", 26),
         money("本年发放", 25), money("本月发放", 24), money("本月收回", 24), money("贷款余额", 26), count("逾期笔数", 12),
         money("逾期余额", 23), money("不良余额", 23),
     )  # fmt: skip

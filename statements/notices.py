@@ -1,13 +1,14 @@
-"""Notices and letters: a demand (催收通知书), lending stopped or resumed (暂停、恢复放贷通知书), an inquiry to a bank (银行询证函), an
-extension (展期协议), and that a list was published (公示结果证明).
+"""Notices and letters: a demand (催收通知书), lending stopped or resumed (暂停、恢复放贷通知书), an inquiry (银行询证函),
+an extension (展期协议), and that a list was published (公示结果证明).
 """
 
 from dataclasses import dataclass
 from datetime import date
 
 from ledger.money import percent, yuan
+from statements.blocks import Facts, Grid, Prose, Seals, Slip, amount, money, number, words
 from statements.figures import require_agreement, require_masked
-from statements.form import Block, Facts, Form, Grid, Prose, Seals, Slip, amount, layout, money, number, words
+from statements.form import Block, Form, layout
 from statements.words import in_words, long_date
 
 
@@ -49,7 +50,8 @@ def _(figures: Demand) -> Form:
     parts = ("逾期本金", "拖欠利息", "罚息", "复利")
     amounts = (figures.overdue_fen, figures.interest_fen, figures.penalty_fen, figures.compound_fen)
     return Form(
-        title="贷款催收通知书", issuer=figures.issuer, to=figures.borrower, demo=figures.demo, period=f"截至{long_date(figures.day)}",
+        title="贷款催收通知书", issuer=figures.issuer, to=figures.borrower, demo=figures.demo,
+        period=f"截至{long_date(figures.day)}",
         blocks=(
             Prose((
                 f"您在{figures.bank}的{figures.product}（借据号 {figures.contract}）已逾期 {figures.days_past_due} 天。截至"
@@ -180,7 +182,8 @@ def _(figures: Extension) -> Form:
     subsidy = "展期期间继续按政策贴息" if figures.subsidised else "展期期间不再享受财政贴息，利息由借款人承担"
     blocks: tuple[Block, ...] = (
         Facts([
-            ("贷款人", figures.bank), ("借款人", figures.borrower), ("证件号码", figures.id_number), ("原借据号", figures.contract),
+            ("贷款人", figures.bank), ("借款人", figures.borrower), ("证件号码", figures.id_number), ("原借据号",
+            figures.contract),
             ("展期金额", f"{yuan(figures.principal_fen)} 元"), ("放款日", str(figures.drawn_on)),
             ("原到期日", str(figures.maturity)), ("展期到期日", str(figures.extended_to)),
             ("展期年利率", percent(figures.rate_ppb)),
@@ -192,7 +195,8 @@ def _(figures: Extension) -> Form:
             "三、本协议是原借款合同的补充，未变更的条款继续有效；借款人应于展期到期日归还全部本息，逾期按原合同约定计收罚息。",
             "四、本协议一式三份，贷款人、借款人、扶贫办（乡村振兴局）各执一份，自各方签章之日起生效。",
         )),
-        Seals([(f"贷款人：{figures.bank}", ("经办",)), (f"借款人：{figures.borrower}（签字、捺印）", ()), ("扶贫办（乡村振兴局）", ("经办",))]),
+        Seals([(f"贷款人：{figures.bank}", ("经办",)), (f"借款人：{figures.borrower}（签字、捺印）", ()),
+        ("扶贫办（乡村振兴局）", ("经办",))]),
     )  # fmt: skip
     return Form(title="贷款展期协议", issuer=figures.issuer, demo=figures.demo, number=figures.contract, blocks=blocks, unit="")
 
@@ -221,8 +225,10 @@ def _(figures: Publicity) -> Form:
         title="公示结果证明", issuer=figures.issuer, to="财政局", demo=figures.demo, unit="",
         blocks=(
             Prose((
-                f"{figures.subject}（{figures.county}，{figures.loans} 笔，合计{in_words(figures.fen)}，¥{yuan(figures.fen)}）已于"
-                f"{long_date(figures.first_day)}至{long_date(figures.last_day)}在村务公开栏公示 {days} 天。{said}。", "特此证明。",
+                f"{figures.subject}（{figures.county}，{figures.loans} 笔，合计{in_words(figures.fen)}，¥{yuan(figures.fen)}）"
+                "已于"
+                f"{long_date(figures.first_day)}至{long_date(figures.last_day)}在村务公开栏公示 {days} 天。{said}。",
+                "特此证明。",
             )),
             Seals([("村民委员会", ("经办",)), ("乡镇人民政府", ("经办", "负责人"))]),
         ),

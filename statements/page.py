@@ -51,7 +51,7 @@ _PACKING = 3  # zlib's level: higher ones take longer and save little
 _PAINTING = Lock()  # a font file is read with a cursor, so one paper at a time makes its subsets
 
 
-class _Packing(pdfdoc.PDFStreamFilterZCompress):  # type: ignore[misc] - the library has no types
+class _Packing(pdfdoc.PDFStreamFilterZCompress):  # type: ignore[misc]
     """How fonts are packed: quicker than the library does, and hardly larger."""
 
     def encode(self, text: str | bytes) -> bytes:

@@ -1,12 +1,13 @@
-"""Papers of relending (扶贫再贷款): the register of draws and the loans that they stand in, and the list of pledges (质押清单)."""
+"""Papers of relending (扶贫再贷款): the register of draws and the loans that they stand in, and 质押清单."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date
 
 from ledger.money import percent, yuan
+from statements.blocks import Facts, Grid, Heading, Line, Signed, amount, day, money, rate, words
 from statements.figures import require_masked
-from statements.form import Block, Facts, Form, Grid, Heading, Line, Signed, amount, day, layout, money, rate, words
+from statements.form import Block, Form, layout
 from statements.page import SMALL
 from statements.words import long_date
 
@@ -97,7 +98,8 @@ class PledgeList:
 @layout.register
 def _(figures: RelendingRegister) -> Form:
     return Form(
-        title="扶贫再贷款使用台账", issuer=figures.issuer, to=figures.book, demo=figures.demo, wide=True, blocks=_register(figures),
+        title="扶贫再贷款使用台账", issuer=figures.issuer, to=figures.book, demo=figures.demo, wide=True,
+        blocks=_register(figures),
         period=f"截至{long_date(figures.day)}日终",
     )  # fmt: skip
 
@@ -116,13 +118,15 @@ def _register(figures: RelendingRegister) -> Iterator[Block]:
     yield Line(f"运用再贷款发放的贷款年利率不超过 {percent(figures.cap_ppb)}（{figures.document}）", gap=2)
     loans = (
         words("借据号", 28), words("产品", 20), words("借款人", 14), words("证件号码", 27), words("建档立卡号", 24),
-        amount("贷款金额", 20), rate("利率", 12), day("放款日", 17), day("到期日", 17), amount("贷款余额", 20), money("对应金额", 22),
+        amount("贷款金额", 20), rate("利率", 12), day("放款日", 17), day("到期日", 17), amount("贷款余额", 20),
+        money("对应金额", 22),
         day("对应起日", 17),
     )  # fmt: skip
     for draw in figures.draws:
         yield Heading(f"借款 {draw.number} 对应的贷款（{len(draw.loans)} 笔）")
         lines = [
-            [o.contract, o.product, o.borrower, o.id_number, o.household, o.lent_fen, o.rate_ppb, str(o.drawn_on), str(o.maturity),
+            [o.contract, o.product, o.borrower, o.id_number, o.household, o.lent_fen, o.rate_ppb, str(o.drawn_on),
+            str(o.maturity),
              o.balance_fen, o.fen, str(o.since)]
             for o in draw.loans
         ]  # fmt: skip
@@ -133,13 +137,15 @@ def _register(figures: RelendingRegister) -> Iterator[Block]:
 @layout.register
 def _(figures: PledgeList) -> Form:
     columns = (
-        words("借款编号", 28), words("质押物编号", 28), words("种类", 32), money("面值", 26), rate("质押率", 14), money("质押价值", 26),
+        words("借款编号", 28), words("质押物编号", 28), words("种类", 32), money("面值", 26), rate("质押率", 14),
+        money("质押价值", 26),
         day("起日", 19), day("止日", 19),
     )  # fmt: skip
     rows = [[a.draw, a.serial, a.asset, a.face_fen, a.rate_ppb, a.value_fen, str(a.start), str(a.end)] for a in figures.assets]
     total = sum(a.value_fen for a in figures.assets)
     return Form(
-        title="再贷款质押清单", issuer=figures.issuer, to=figures.book, demo=figures.demo, period=f"截至{long_date(figures.day)}日终",
+        title="再贷款质押清单", issuer=figures.issuer, to=figures.book, demo=figures.demo,
+        period=f"截至{long_date(figures.day)}日终",
         blocks=(
             Facts([("质押笔数", f"{len(figures.assets)} 笔"), ("质押价值合计", f"{yuan(total)} 元")]),
             Grid(columns, rows, "合计", "质押清单（续）"),

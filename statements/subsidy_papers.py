@@ -6,24 +6,9 @@ from datetime import date
 from itertools import groupby
 
 from ledger.money import yuan
+from statements.blocks import Facts, Grid, Line, Seals, Signed, Sum, amount, day, money, number, rate, words
 from statements.figures import require_agreement, require_masked
-from statements.form import (
-    Block,
-    Facts,
-    Form,
-    Grid,
-    Line,
-    Seals,
-    Signed,
-    Sum,
-    amount,
-    day,
-    layout,
-    money,
-    number,
-    rate,
-    words,
-)
+from statements.form import Block, Form, layout
 from statements.page import SMALL, TINY
 from statements.table import Band, Cell, Subtotal, TableRow
 from statements.words import in_words, long_date
@@ -206,6 +191,7 @@ def _(figures: SubsidyApproval) -> Form:
         blocks=(
             Facts(pairs),
             Signed([("编制", figures.prepared_by), ("批准", figures.approved_by), ("拨付", "")]),
-            Seals([("扶贫办（乡村振兴局）意见", ("经办", "负责人")), ("财政局业务科室意见", ("经办", "科长")), ("财政局领导审批", ("签字",))]),
+            Seals([("扶贫办（乡村振兴局）意见", ("经办", "负责人")), ("财政局业务科室意见", ("经办", "科长")),
+            ("财政局领导审批", ("签字",))]),
         ),
     )  # fmt: skip

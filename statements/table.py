@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 from itertools import accumulate, pairwise
+from typing import Any
 
 from ledger.money import yuan
 from statements.page import BODY, LEADING, MM, THICK, Align, Ink, Paper
@@ -63,7 +64,7 @@ class Given:
     cells: tuple[Cell, ...]
 
 
-TableRow = Sequence[Cell] | Band | Subtotal | Given
+TableRow = Sequence[Any] | Band | Subtotal | Given
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -225,16 +226,16 @@ class _Run:
         self._room(height)
         middle = paper.y + height / 2
         baseline = (paper.height - middle) * MM - 0.36 * size
-        for cell, (text, width), (x, room, align, _) in zip(row, texts, table.places, strict=True):
-            if not text:
+        for cell, (said, width), (x, room, align, _) in zip(row, texts, table.places, strict=True):
+            if not said:
                 continue
             ink = Ink.RED if isinstance(cell, int) and cell < 0 else Ink.BLACK
-            if isinstance(text, list):
-                paper.block(x, middle, text, size, align=align, ink=ink, within=room)
+            if isinstance(said, list):
+                paper.block(x, middle, said, size, align=align, ink=ink, within=room)
             elif width > room:
-                paper.text(x, middle, text, size, align=align, ink=ink, within=room, bold=bold)
+                paper.text(x, middle, said, size, align=align, ink=ink, within=room, bold=bold)
             else:
-                paper.write((x - SHIFT[align] * width) * MM, baseline, text, size, ink=ink, bold=bold)
+                paper.write((x - SHIFT[align] * width) * MM, baseline, said, size, ink=ink, bold=bold)
         self._rule_off(height, table.edges)
 
     def _label(self, label: str, cells: Sequence[Cell]) -> None:

@@ -146,7 +146,7 @@ def test_a_whole_identity_number_leaves_in_no_text() -> None:
 def test_figures_that_contradict_each_other_are_refused() -> None:
     with pytest.raises(FiguresDisagree, match="期末余额"):
         replace(fund_statement(), closing_fen=1)
-    with pytest.raises(FiguresDisagree, match="调节后账面余额应为 10,123.45 元，所列为 10,123.44 元"):
+    with pytest.raises(FiguresDisagree, match=r"调节后账面余额应为 10,123\.45 元，所列为 10,123\.44 元"):
         replace(reconciliation(), adjusted_book_fen=1_012_344)
     with pytest.raises(FiguresDisagree, match="通过的贴息合计"):
         replace(subsidy_list(subsidy_line(1)), payable_fen=1)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paper_figures import line, sheet, statement, voucher
 
 from ledger.money import percent, yuan
 from statements.errors import (
@@ -24,7 +25,6 @@ from statements.errors import (
     SummaryOutOfBalance,
     VoucherOutOfBalance,
 )
-from paper_figures import line, sheet, statement, voucher
 from statements.figures import ChainHead
 from statements.loan_statement import render_bank_statement
 from statements.page import face

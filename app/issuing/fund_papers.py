@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from datetime import date
+from typing import TYPE_CHECKING
 
 from sqlalchemy.orm import Session
 
@@ -22,7 +23,6 @@ from ledger.queries import NOTHING, account_titles, entries, entry_referenced, t
 from ledger.reports.report import Report
 from loans.life import Horizon
 from loans.queries import contracts, events_of
-from loans.relending.pledge import Pledge
 from loans.relending.queries import pledges
 from loans.relending.register import register
 from loans.replay import replay
@@ -46,6 +46,9 @@ from statements.ledger_papers import (
 )
 from statements.notices import BankInquiry, InquiryLine, LendingNotice
 from statements.relending_papers import DrawFigures, FundedLoan, PledgedAsset, PledgeList, RelendingRegister
+
+if TYPE_CHECKING:
+    from loans.relending.pledge import Pledge
 
 CASH, APPROVED = "1004", "2015.01"
 PURPOSES = {"fund.contributed": "缴存", "guarantees.paid": "代偿", "guarantees.passed": "追偿"}
@@ -82,7 +85,8 @@ def fund_statement(session: Session, asked: Asked, known: Known) -> FundStatemen
         sheet.closing_fen for sheet in covered_sheets(session, book.county, one.bank, last, known) if not sheet.compensated_fen
     )
     return FundStatement(
-        issuer=papers.ISSUER, account=book.name, account_number=_account(session, book, one.bank), bank=bank_names(session)[one.bank],
+        issuer=papers.ISSUER, account=book.name, account_number=_account(session, book, one.bank),
+        bank=bank_names(session)[one.bank],
         county=county_names(session)[book.county], approval="", first_day=first, last_day=last,
         reply_by=working_days_after(last, papers.REPLY_WITHIN_WORKING_DAYS), opening_fen=opening, lines=tuple(lines),
         closing_fen=_cash(session, one, CASH, last, known), approved_unpaid_fen=-_cash(session, one, APPROVED, last, known),
@@ -124,7 +128,8 @@ def claim(paper: ClaimPaper, session: Session, asked: Asked, known: Known) -> Cl
     return ClaimFigures(
         paper=paper, issuer=papers.ISSUER, bank=bank_names(session)[one.pool.bank], county=county_names(session)[book.county],
         number=one.number, day=last, state=one.state, borrower=masked_name(person.name), id_number=person.id_masked,
-        contract=loan.contract, product=sheet.product, principal_fen=loan.terms.principal_fen, drawn_on=loan.terms.drawn_on,
+        contract=loan.contract, product=sheet.product, principal_fen=papers.whole(loan.terms.principal_fen),
+        drawn_on=loan.terms.drawn_on,
         maturity=loan.terms.maturity, days_past_due=life.standing.days_past_due(filed),
         claim_after_days=one.pool.claim_after_days, basis_fen=one.basis_fen, share_ppb=one.pool.share_ppb, gov_fen=one.gov_fen,
         bank_fen=one.basis_fen - one.gov_fen, available_fen=_available(session, one, last, known), filed_by=one.filed_by,
@@ -219,9 +224,11 @@ def receipt(session: Session, asked: Asked, known: Known) -> Receipt:  # noqa: A
     theirs = ("财政" if stored.entry.kind == "fund.contributed" else bank_names(session).get(bank, "—"), "—", "—")
     payer, payee = (theirs, ours) if comes_in else (ours, theirs)
     return Receipt(
-        issuer=papers.ISSUER, day=stored.entry.value_date, voucher=f"{stored.entry.word}-{stored.number}", reference=stored.entry.reference,
+        issuer=papers.ISSUER, day=stored.entry.value_date, voucher=f"{stored.entry.word}-{stored.number}",
+        reference=stored.entry.reference,
         payer=payer[0], payer_account=payer[1], payer_bank=payer[2], payee=payee[0], payee_account=payee[1], payee_bank=payee[2],
-        fen=abs(cash[0].fen), purpose=PURPOSES.get(stored.entry.kind, "其他"), narration=stored.entry.narration, demo=is_demo(book),
+        fen=abs(cash[0].fen), purpose=PURPOSES.get(stored.entry.kind, "其他"), narration=stored.entry.narration,
+        demo=is_demo(book),
     )  # fmt: skip
 
 
@@ -229,7 +236,8 @@ def report(session: Session, asked: Asked, known: Known) -> ReportPaper:
     """Any report of the ledger (总账、明细账、余额表 …) of one book, as known at its sequence."""
     book = book_named(session, BookCode(asked["book"]))
     wish = Wish(
-        book=book.code, first=asked.day("from"), last=asked.day("to"), account=asked.words.get("account", ""), known_at=known[book.id]
+        book=book.code, first=asked.day("from"), last=asked.day("to"), account=asked.words.get("account", ""),
+        known_at=known[book.id]
     )  # fmt: skip
     made = report_of(session, asked["name"], wish)
     return ReportPaper(
@@ -249,7 +257,8 @@ def reconciliation(session: Session, asked: Asked, known: Known) -> Reconciliati
     return ReconciliationPaper(
         issuer=papers.ISSUER, book=book.name, bank=bank_names(session)[asked["bank"]], account=account.number_masked, as_of=day,
         book_fen=found.book_fen, bank_fen=found.bank_fen, adjusted_book_fen=found.adjusted_book_fen,
-        adjusted_bank_fen=found.adjusted_bank_fen, faults=found.faults, maker=maker or "", checker=checker or "", demo=is_demo(book),
+        adjusted_bank_fen=found.adjusted_bank_fen, faults=found.faults, maker=maker or "", checker=checker or "",
+        demo=is_demo(book),
         items=tuple(
             OpenPosting(group=o.group.value, day=o.day, text=o.text, fen=o.fen, days_open=o.days_open, overdue=o.overdue)
             for o in found.items

@@ -1,4 +1,4 @@
-"""Kinds of papers (单证种类): what each is asked, and what gathers its figures; one list for the command line and the register."""
+"""Kinds of papers (单证种类): what each is asked, and what gathers its figures; one list for everybody."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

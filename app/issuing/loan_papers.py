@@ -72,7 +72,8 @@ def repayment_plan(session: Session, asked: Asked, known: Known) -> RepaymentPla
     life, person = _life(session, contract, day, known), _person(session, contract)
     sheet = _sheet(session, book, contract, day, known)
     lines = schedule(life.terms)
-    paid, payments, left = life.terms.principal_fen - life.standing.principal_fen, [], life.terms.principal_fen
+    lent = papers.whole(life.terms.principal_fen)
+    paid, payments, left = lent - life.standing.principal_fen, [], lent
     for line in lines:
         principal = round_half_up(Fraction(line.principal))
         left -= principal
@@ -86,7 +87,7 @@ def repayment_plan(session: Session, asked: Asked, known: Known) -> RepaymentPla
         )  # fmt: skip
     return RepaymentPlan(
         issuer=_bank(session, book), borrower=masked_name(person.name), id_number=person.id_masked, contract=contract.contract,
-        product=sheet.product, principal_fen=life.terms.principal_fen, drawn_on=life.terms.drawn_on, maturity=life.terms.maturity,
+        product=sheet.product, principal_fen=lent, drawn_on=life.terms.drawn_on, maturity=life.terms.maturity,
         rate_ppb=sheet.rate_ppb, method=sheet.method, as_of=day, payments=tuple(payments), demo=is_demo(book),
     )  # fmt: skip
 
@@ -183,7 +184,8 @@ def publicity(session: Session, asked: Asked, known: Known) -> Publicity:
     one = _batch(session, asked, known)
     county = county_names(session)[one.loan_book.county]
     return Publicity(
-        issuer=f"{county}扶贫办", county=county, subject=f"{one.period.label} 贴息清单（{one.number}）", first_day=asked.day("from"),
+        issuer=f"{county}扶贫办", county=county, subject=f"{one.period.label} 贴息清单（{one.number}）",
+        first_day=asked.day("from"),
         last_day=asked.day("to"), loans=len(one.accepted), fen=one.payable_fen, objections=asked.number("objections"),
         outcome=asked["outcome"], demo=is_demo(one.loan_book),
     )  # fmt: skip
@@ -206,7 +208,8 @@ def monthly(session: Session, asked: Asked, known: Known) -> MonthlyReport:
             rows.append(_monthly_row(counties[book.county], banks[book.bank or ""], product, members, last, len(named)))
     registered = sum(counted(session, last).values())
     return MonthlyReport(
-        issuer=papers.ISSUER, month=month_of(last), last_day=last, registered=registered, borrowing=len(all_homes), rows=tuple(rows),
+        issuer=papers.ISSUER, month=month_of(last), last_day=last, registered=registered, borrowing=len(all_homes),
+        rows=tuple(rows),
         demo=is_demo(*mine),
     )  # fmt: skip
 
@@ -253,7 +256,8 @@ def _monthly_row(
         lent_loans=len(sheets), lent_fen=sum(fen for _, fen in out),
         year_fen=sum(fen for day, fen in out if day.year == last.year),
         month_fen=sum(fen for day, fen in out if month_of(day) == month_of(last)), repaid_fen=repaid,
-        balance_fen=sum(s.closing_fen for s in sheets), overdue_loans=len(overdue), overdue_fen=sum(s.closing_fen for s in overdue),
+        balance_fen=sum(s.closing_fen for s in sheets), overdue_loans=len(overdue),
+        overdue_fen=sum(s.closing_fen for s in overdue),
         bad_fen=sum(s.closing_fen for s in sheets if s.risk_class in BAD),
     )  # fmt: skip
 
@@ -273,7 +277,8 @@ def _subsidy_line(
         id_number=who.id_masked if who else "—", contract=contract.contract, standing=standing.standard_name if standing else "—",
         principal_fen=line.principal_fen, drawn_on=contract.terms.drawn_on, maturity=life.terms.maturity, days=line.days,
         late_days=line.late_days, product_fen=product, rate_ppb=int(in_period[-1].rate_ppb), gov_ppb=int(in_period[-1].gov_ppb),
-        whole_fen=line.whole_fen, subsidy_fen=line.fen, flags="、".join(line.flags), verdict=rejected.reason if rejected else "通过",
+        whole_fen=line.whole_fen, subsidy_fen=line.fen, flags="、".join(line.flags),
+        verdict=rejected.reason if rejected else "通过",
     )  # fmt: skip
 
 

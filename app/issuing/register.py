@@ -202,7 +202,8 @@ def _read(session: Session, condition: Any) -> list[Issued]:
 def _issued(row: Row[Any]) -> Issued:
     ends: Sequence[tuple[str, str, int, str]] = row.heads
     return Issued(
-        bank=row.bank, year=row.year, number=row.number, kind=row.kind, words=row.question, digest=bytes(row.figures_sha256).hex(),
+        bank=row.bank, year=row.year, number=row.number, kind=row.kind, words=row.question,
+        digest=bytes(row.figures_sha256).hex(),
         known={int(book_id): seq for book_id, seq in row.known.items()},
         heads=tuple(ChainHead(book=b, chain=c, position=p, sha256=h) for b, c, p, h in ends), issued_on=row.issued_on,
         issued_by=row.issued_by, copies=row.copies,
