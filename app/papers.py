@@ -1,6 +1,6 @@
 """Papers (单据): figures are gathered from the books here, and printed by `statements`, which knows no database."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from fractions import Fraction
@@ -105,13 +105,13 @@ def bank_statement(session: Session, bank: str, first: date, last: date, known: 
 
 def sheets_of(
     session: Session, book: Book, period: tuple[date, date], known: Known, compensated: Mapping[tuple[int, int], int],
-    contract: str | None = None,
+    only: Collection[str] | None = None,
 ) -> Iterator[tuple[LoanSheet, Life]]:  # fmt: skip
-    """Yield what a statement says of the loans of a book, or of the one that bears a number, each with its life."""
+    """Yield what a statement says of the loans of a book, or of those that bear some numbers, each with its life."""
     last = period[1]
     found = [
         one for one in contracts_of_book(session, book.id)
-        if one.terms.drawn_on <= last and one.id <= known[book.id] and contract in (None, one.contract)
+        if one.terms.drawn_on <= last and one.id <= known[book.id] and (only is None or one.contract in only)
     ]  # fmt: skip
     happened = events_of(session, [one.key for one in found], known)
     people = borrowers(session, {(one.county, one.borrower) for one in found})

@@ -55,6 +55,8 @@ def main() -> int:
     one = statement(1, detailed=False)
     render(one, MARK)
     figures["files_per_s"] = round(max(_rate(lambda: render(one, MARK), 60) for _ in range(rounds)))
+    alone = _drawn(one)
+    figures["files_ratio"] = round(figures["files_per_s"] / max(_rate(lambda: _bare(alone), 60) for _ in range(rounds)), 2)
     figures |= _one_file(rounds)
     # A process of its own: its memory is this statement's and nobody else's.
     command = [sys.executable, "-m", "benchmarks.papers", "--big", str(loans)]

@@ -20,7 +20,7 @@ from threading import Lock
 from typing import Any
 
 from reportlab import rl_config
-from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel
+from reportlab.graphics.barcode.qrencoder import QRCode, QRErrorCorrectLevel, QRUtil
 from reportlab.pdfbase import pdfdoc, pdfmetrics, ttfonts
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -80,6 +80,7 @@ def _to_unicode(name: str, subset: Sequence[int]) -> str:
 
 pdfdoc.PDFZCompress = _Packing()
 ttfonts.makeToUnicodeCMap = _to_unicode
+QRUtil.getErrorCorrectPolynomial = staticmethod(cache(QRUtil.getErrorCorrectPolynomial))  # found anew for each code otherwise
 
 
 class Align(Enum):

@@ -123,7 +123,7 @@ def claim(paper: ClaimPaper, session: Session, asked: Asked, known: Known) -> Cl
     happened = [event for event in events_of(session, [loan.key], known)[loan.key] if event.value_date <= filed]
     life = replay(loan.terms, happened, Horizon(filed, filed))
     person = borrowers(session, [(loan.county, loan.borrower)])[(loan.county, loan.borrower)]
-    sheet = next(iter(papers.sheets_of(session, book_named(session, loan.book), (filed, filed), known, {}, loan.contract)))[0]
+    sheet = next(iter(papers.sheets_of(session, book_named(session, loan.book), (filed, filed), known, {}, {loan.contract})))[0]
     last = taken[-1].value_date
     return ClaimFigures(
         paper=paper, issuer=papers.ISSUER, bank=bank_names(session)[one.pool.bank], county=county_names(session)[book.county],

@@ -56,7 +56,7 @@ def borrower_statement(session: Session, asked: Asked, known: Known) -> Borrower
     who = _contract(session, book, asked, known).borrower
     mine = {one.contract for one in contracts_of_book(session, book.id) if one.borrower == who}
     given = papers.compensations(session, known)
-    sheets = [sheet for sheet, _ in papers.sheets_of(session, book, (first, last), known, given) if sheet.contract in mine]
+    sheets = [sheet for sheet, _ in papers.sheets_of(session, book, (first, last), known, given, mine)]
     if not sheets:
         raise asked.refused("该期间没有贷款")
     name = sheets[0].borrower
@@ -298,7 +298,7 @@ def _contract(session: Session, book: Book, asked: Asked, known: Known) -> Contr
 
 
 def _sheet(session: Session, book: Book, contract: Contract, day: date, known: Known) -> LoanSheet:
-    sheets = papers.sheets_of(session, book, (day, day), known, {}, contract.contract)
+    sheets = papers.sheets_of(session, book, (day, day), known, {}, {contract.contract})
     return next(sheet for sheet, _ in sheets)
 
 
