@@ -6,7 +6,6 @@ import socket
 import sys
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -24,6 +23,7 @@ from app import (
     cli_close,
     cli_export,
     cli_loan,
+    cli_paper,
     cli_period,
     cli_policy,
     cli_pool_risk,
@@ -38,7 +38,6 @@ from app import (
     cli_suspicion,
     cli_voucher,
     opening,
-    papers,
     wiring,
 )
 from app import migrate as migrations
@@ -55,6 +54,7 @@ from app.imports.batch import MOST_BATCHES, REFUSALS, Desk, ImportRefused, impor
 from app.imports.batch import undo as undo_batch
 from app.imports.kinds import IMPORTERS
 from app.imports.sheet import SheetRefused
+from app.issuing.question import QuestionRefused
 from app.manifest import ManifestUnreadable
 from app.partitioning import BooksInUse
 from app.restore import BackupRefused, PlaceNotEmpty
@@ -80,11 +80,13 @@ app.add_typer(cli_bank.app, name="bank")
 app.add_typer(cli_book.app, name="book")
 app.add_typer(cli_export.app, name="export")
 app.add_typer(cli_loan.app, name="loan")
+app.add_typer(cli_paper.app, name="paper")
 app.add_typer(cli_policy.app, name="policy")
 app.add_typer(cli_pool_risk.app, name="pool")
 app.add_typer(cli_quarantine.app, name="quarantine")
 app.add_typer(cli_relending.app, name="relending")
 app.add_typer(cli_scale.app, name="scale")
+app.add_typer(cli_paper.statements, name="statement")
 app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_claim.app, name="claim")
 app.add_typer(cli_solar.app, name="solar")
@@ -128,6 +130,7 @@ REFUSED = (
     PaperError,
     PlaceNotEmpty,
     PortTaken,
+    QuestionRefused,
     opening.PlanRefused,
     SheetRefused,
     SpansBooks,
@@ -227,22 +230,6 @@ def verify(
         say(f"{len(checks)} checks, {len(bad)} not ok" if bad else f"{len(checks)} checks, all ok (全部相符)")
     if bad:
         raise typer.Exit(1)
-
-
-@app.command()
-def statement(
-    bank: Annotated[str, typer.Option("--bank", help="A bank's code.")],
-    from_: Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"])],
-    to: Annotated[datetime, typer.Option("--to", formats=["%Y-%m-%d"])],
-    output: Annotated[Path, typer.Option("-o", "--output", help="A folder.")],
-) -> None:
-    """Write a bank's loan statement as PDF (贷款对账单)."""
-    if from_ > to:
-        raise typer.BadParameter("--from lies after --to (起始日晚于截止日)")
-    with opened() as system:
-        with busy("writing the statement (对账单)"):
-            path = papers.write_statement(system, bank, from_.date(), to.date(), output)
-        say(f"wrote {path}")
 
 
 @app.command()

@@ -16,7 +16,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
-from app import papers
+from app.issuing import files
 from app.tables import outgoing_paper
 from app.wiring import System
 from ledger.books import BookKind, books
@@ -160,7 +160,7 @@ def _write(system: System, paper: Paper, folder: Path) -> str | None:
 def _written(system: System, paper: Paper, folder: Path) -> dict[str, object]:
     """Write a statement beside its place and move it there whole, so that nobody ever takes half a file."""
     period = paper.period
-    made = papers.write_statement(system, paper.bank, period.first, period.last, folder / ".making")
+    made = files.write_statement(system, paper.bank, period.first, period.last, folder / ".making")
     body = made.read_bytes()
     with made.open("rb") as file:
         os.fsync(file.fileno())

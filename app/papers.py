@@ -1,19 +1,21 @@
 """Papers (单据): figures are gathered from the books here, and printed by `statements`, which knows no database."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date
+from fractions import Fraction
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from app.wiring import LOAN_EVENTS, System
-from ledger.books import BookKind, book_named, books
+from guarantees.claims.queries import claims
+from ledger.books import Book, BookKind, book_named, books
 from ledger.calendar import DAY, working_days_after
 from ledger.db import unit_of_work
 from ledger.journal import BookCode, Side
 from ledger.officers import supervisor_on
-from ledger.queries import account_titles, entry_referenced
+from ledger.queries import account_titles, entry_referenced, last_sequences
 from ledger.sealing.chain import JOURNAL
 from ledger.sealing.queries import heads
 from ledger.vouchers.entries import KIND
@@ -24,16 +26,16 @@ from loans.life import Charge, Horizon, Life
 from loans.movements import LoanPaidOut, LoanTakenOver, LoanWrittenOff, PaidIn, State, SubsidyTurnedDown
 from loans.products import product_name
 from loans.queries import contracts_of_book, events_of
+from loans.relending.funding import history
+from loans.relending.queries import draws
 from loans.replay import replay
 from loans.subsidy.queries import batches, settled
 from loans.terms import Method, StreamKind
 from registry.households import Borrower, borrowers
 from registry.identity import masked_name
 from registry.reference import bank_names, county_names
-from scheduling.close import last_closed
-from statements.errors import NotClosedYet, NothingToState, UnknownBank
+from statements.errors import NothingToState, UnknownBank
 from statements.figures import BankStatement, ChainHead, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
-from statements.loan_statement import render_bank_statement
 from statements.voucher import render_voucher
 
 ISSUER = "滨州市财政局（演示）"
@@ -48,27 +50,12 @@ METHODS = {
 CHARGES = {StreamKind.CONTRACT: "结息", StreamKind.PENALTY: "罚息", StreamKind.COMPOUND: "复利"}
 SEALED = {JOURNAL.name: "记账凭证", LOAN_EVENTS.name: "贷款业务"}
 REPLY_WITHIN_WORKING_DAYS = 10
+MOST_DETAILED = 2_000
+"""A statement of more loans lists them, and leaves their movements out."""
+Known = Mapping[int, int]
+"""The last sequence that counts, by book id."""
 Line = tuple[date, str, int, int, int | None, int | None]
 """What a statement prints of a life: day, kind, principal, interest, days, 积数."""
-
-
-def write_statement(system: System, bank: str, first: date, last: date, folder: Path) -> Path:
-    """Write a bank's loan statement (贷款对账单) for the days from first to last, both included; return the file.
-
-    Raises:
-        UnknownBank: the bank has no loan book.
-        NothingToState: it had no loans in the period.
-        NotClosedYet: the last day is not closed.
-    """
-    with unit_of_work(system.engine) as session:
-        closed = last_closed(session)
-        if closed is None or last > closed:
-            raise NotClosedYet(last, closed)
-        figures = bank_statement(session, bank, first, last)
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{figures.serial}.pdf"
-    path.write_bytes(render_bank_statement(figures, system.settings.font))
-    return path
 
 
 def write_voucher(system: System, book: BookCode, reference: str, folder: Path) -> Path:
@@ -85,25 +72,22 @@ def write_voucher(system: System, book: BookCode, reference: str, folder: Path) 
     return path
 
 
-def bank_statement(session: Session, bank: str, first: date, last: date) -> BankStatement:
-    """Return the figures of a bank's statement: every loan that it had in the period, over all its counties."""
+def bank_statement(session: Session, bank: str, first: date, last: date, known: Known | None = None) -> BankStatement:
+    """Return the figures of a bank's statement: every loan that it had in the period, over all its counties.
+
+    `known` is the last sequence of every book that counts; none: all that is known now.
+    """
+    known = last_sequences(session) if known is None else known
     mine = [book for book in books(session, BookKind.LOANS) if book.bank == bank]
     if not mine:
         raise UnknownBank(bank)
     counties = county_names(session)
     sheets: list[LoanSheet] = []
     rows: list[SummaryRow] = []
+    compensated = compensations(session, known)
     for book in mine:
-        found = [contract for contract in contracts_of_book(session, book.id) if contract.terms.drawn_on <= last]
-        happened = events_of(session, [contract.key for contract in found])
-        people = borrowers(session, {(contract.county, contract.borrower) for contract in found})
-        received = settled(batches(session, [book.id], until=last))
         groups: dict[str, list[tuple[LoanSheet, tuple[int, int]]]] = {}
-        for contract in found:
-            life = replay(contract.terms, [e for e in happened[contract.key] if e.value_date <= last], Horizon(last, last))
-            person = people[(contract.county, contract.borrower)]
-            sheet = _sheet(contract, life, person, counties[contract.county], (first, last))
-            sheet = replace(sheet, subsidy_due_fen=sheet.subsidy_due_fen - received[contract.key])
+        for sheet, life in sheets_of(session, book, (first, last), known, compensated):
             if sheet.opening_fen or sheet.lines:
                 groups.setdefault(sheet.product, []).append((sheet, _charged(life, first, last)))
         for product, members in sorted(groups.items()):
@@ -114,8 +98,49 @@ def bank_statement(session: Session, bank: str, first: date, last: date) -> Bank
     return BankStatement(
         issuer=ISSUER, bank=bank_names(session)[bank], serial=f"DZ-{bank}-{first:%Y%m%d}-{last:%Y%m%d}", first_day=first,
         last_day=last, reply_by=working_days_after(last, REPLY_WITHIN_WORKING_DAYS), summary=tuple(rows), loans=tuple(sheets),
-        heads=_heads(session, {book.id for book in mine}, last), demo=any("演示" in book.name for book in mine),
+        heads=_heads(session, {book.id for book in mine}, last), detailed=len(sheets) <= MOST_DETAILED,
+        demo=any("演示" in book.name for book in mine),
     )  # fmt: skip
+
+
+def sheets_of(
+    session: Session, book: Book, period: tuple[date, date], known: Known, compensated: Mapping[tuple[int, int], int],
+    only: Collection[str] | None = None,
+) -> Iterator[tuple[LoanSheet, Life]]:  # fmt: skip
+    """Yield what a statement says of the loans of a book, or of those that bear some numbers, each with its life."""
+    last = period[1]
+    found = [
+        one for one in contracts_of_book(session, book.id)
+        if one.terms.drawn_on <= last and one.id <= known[book.id] and (only is None or one.contract in only)
+    ]  # fmt: skip
+    happened = events_of(session, [one.key for one in found], known)
+    people = borrowers(session, {(one.county, one.borrower) for one in found})
+    received = settled(batches(session, [book.id], last, known))
+    county = county_names(session)[book.county]
+    funded = _funded(session, book, last, known)
+    for one in found:
+        life = replay(one.terms, [e for e in happened[one.key] if e.value_date <= last], Horizon(last, last))
+        sheet = _sheet(one, life, people[(one.county, one.borrower)], county, period)
+        yield replace(
+            sheet, subsidy_due_fen=sheet.subsidy_due_fen - received[one.key], relending=funded.get(one.id, ""),
+            compensated_fen=compensated.get(one.key, 0),
+        ), life  # fmt: skip
+
+
+def compensations(session: Session, known: Known) -> dict[tuple[int, int], int]:
+    """Return what pools paid for loans, in fen, by loan."""
+    return {(c.loan_book_id, c.loan_id): c.gov_fen for c in claims(session, known=known).values() if c.paid_on}
+
+
+def _funded(session: Session, book: Book, day: date, known: Known) -> dict[int, str]:
+    """Return the numbers of the draws that loans stood in at the close of a day, by loan id."""
+    mine = draws(session, [book.id], known)
+    found: dict[int, str] = {}
+    for key, rows in history(session, mine, day).items() if mine else ():
+        for row in rows:
+            if row.start <= day and (row.end is None or row.end > day):
+                found[row.loan_id] = f"{found[row.loan_id]} {key[1]}" if row.loan_id in found else key[1]
+    return found
 
 
 def _heads(session: Session, book_ids: set[int], last: date) -> tuple[ChainHead, ...]:
@@ -178,8 +203,22 @@ def _sheet(contract: Contract, life: Life, person: Borrower, county: str, period
         penalty_ppb=rate * contract.terms.penalty_percent // 100, method=METHODS[contract.terms.method], opening_fen=opening,
         lines=tuple(lines), unpaid_on_fen=unpaid if accruing else 0, unpaid_off_fen=0 if accruing else unpaid,
         subsidy_due_fen=sum(charge.gov_fen for charge in life.charges),
-        risk_class=life.classified(last).risk_class.label, closing_fen=balance,
+        risk_class=life.classified(last).risk_class.label, closing_fen=balance, purpose=contract.purpose,
+        subsidy_mode=_mode(contract), overdue_principal_days=_late(last, [i.instalment.due for i in life.instalments if i.left]),
+        overdue_interest_days=_late(last, [c.due for c in life.charges if c.unpaid_fen > 0]),
     )  # fmt: skip
+
+
+def _mode(contract: Contract) -> str:
+    """Say how a loan is subsidised."""
+    if not contract.terms.subsidised:
+        return ""
+    return "先收后贴" if contract.terms.household_first else "直贴银行"
+
+
+def _late(day: date, unpaid: Sequence[date]) -> int:
+    """Return how many days the oldest of some due dates lies back, none if none does."""
+    return max(0, (day - min(unpaid)).days) if unpaid else 0
 
 
 def _money_lines(life: Life) -> Iterator[Line]:
@@ -238,3 +277,33 @@ def _summary(county: str, product: str, members: Sequence[tuple[LoanSheet, tuple
         closing_fen=sum(sheet.closing_fen for sheet in sheets), borrower_interest_fen=sum(b for _, (b, _) in members),
         government_interest_fen=sum(g for _, (_, g) in members),
     )  # fmt: skip
+
+
+def whole(fen: int | Fraction) -> int:
+    """Return an amount that a contract fixes as whole fen; a contract in the books never fixes another.
+
+    Raises:
+        ValueError: it is none.
+    """
+    if fen != int(fen):
+        raise ValueError(fen)
+    return int(fen)
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Money between a loan and its borrower: fen on a day."""
+
+    day: date
+    fen: int
+
+
+def disbursements(life: Life) -> list[Flow]:
+    """Return what was paid out, or taken over."""
+    out = [Flow(m.value_date, m.fen) for m in life.movements if isinstance(m, LoanPaidOut)]
+    return out + [Flow(m.value_date, m.principal_fen) for m in life.movements if isinstance(m, LoanTakenOver)]
+
+
+def repayments(life: Life) -> list[Flow]:
+    """Return what was paid in of principal and interest."""
+    return [Flow(m.value_date, m.paid.total_fen + m.overdue_fen + m.normal_fen) for m in life.movements if isinstance(m, PaidIn)]

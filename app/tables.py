@@ -76,3 +76,59 @@ reminder = Table(
     Index("ix_reminder_open", "book_id", "bank", "kind", unique=True, postgresql_where=text("settled_on IS NULL")),
     schema="app",
 )
+
+paper_number = Table(
+    "paper_number",
+    metadata,
+    Column("bank", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    PrimaryKeyConstraint("bank", "year"),
+    schema="app",
+)
+
+paper = Table(
+    "paper",
+    metadata,
+    Column("bank", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("question", JSONB, nullable=False),
+    Column("figures_sha256", LargeBinary, nullable=False),
+    Column("known", JSONB, nullable=False),
+    Column("heads", JSONB, nullable=False),
+    Column("supersedes_year", Integer),
+    Column("supersedes_number", Integer),
+    Column("issued_on", Date, nullable=False),
+    Column("issued_by", Text, nullable=False),
+    Column("issued_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("bank", "year", "number"),
+    ForeignKeyConstraint(
+        ["bank", "supersedes_year", "supersedes_number"], ["app.paper.bank", "app.paper.year", "app.paper.number"]
+    ),
+    CheckConstraint("num_nulls(supersedes_year, supersedes_number) IN (0, 2)", name="supersedes"),
+    CheckConstraint("number > 0", name="number"),
+    Index(
+        "ix_paper_supersedes", "bank", "supersedes_year", "supersedes_number", unique=True,
+        postgresql_where=text("supersedes_number IS NOT NULL"),
+    ),
+    Index(None, "bank", "kind"),
+    schema="app",
+)  # fmt: skip
+
+paper_copy = Table(
+    "paper_copy",
+    metadata,
+    Column("bank", Text, nullable=False),
+    Column("year", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("copy", Integer, nullable=False),
+    Column("sha256", LargeBinary, nullable=False),
+    Column("printed_by", Text, nullable=False),
+    Column("printed_at", DateTime(timezone=True), nullable=False, server_default=text("clock_timestamp()")),
+    PrimaryKeyConstraint("bank", "year", "number", "copy"),
+    ForeignKeyConstraint(["bank", "year", "number"], ["app.paper.bank", "app.paper.year", "app.paper.number"]),
+    CheckConstraint("copy > 0", name="copy"),
+    schema="app",
+)

@@ -1,6 +1,6 @@
 """Questions to the loan tables: contracts, their events and lives, and the horizon of the nights."""
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date
 from typing import Any
 
@@ -84,18 +84,21 @@ def contracts_of_book(session: Session, book_id: int, without: Collection[Key] =
     return sorted(_contracts(session, condition), key=lambda contract: contract.id)
 
 
-def events_of(session: Session, keys: Collection[Key]) -> dict[Key, list[LoanEvent]]:
-    """Return the events of loans in the order in which they came."""
+def events_of(session: Session, keys: Collection[Key], known: Mapping[int, int] | None = None) -> dict[Key, list[LoanEvent]]:
+    """Return the events of loans in the order in which they came; `known` gives each book's last sequence that counts."""
     found: dict[Key, list[LoanEvent]] = {key: [] for key in keys}
     if not found:
         return found
     rows = session.execute(
-        select(event.c.book_id, event.c.loan_id, event.c.kind, event.c.reference, event.c.value_date, event.c.body)
+        select(
+            event.c.book_id, event.c.loan_id, event.c.kind, event.c.reference, event.c.value_date, event.c.body, event.c.seq
+        )
         .where(_in(event.c.book_id, event.c.loan_id, found))
         .order_by(event.c.book_id, event.c.seq)
-    )
-    for book_id, loan_id, kind, reference, value_date, body in rows:
-        found[(book_id, loan_id)].append(event_from(kind, reference, value_date, body))
+    )  # fmt: skip
+    for book_id, loan_id, kind, reference, value_date, body, seq in rows:
+        if known is None or seq <= known[book_id]:
+            found[(book_id, loan_id)].append(event_from(kind, reference, value_date, body))
     return found
 
 

@@ -228,6 +228,23 @@ def enrolments(session: Session, homes: Collection[Home], day: date) -> dict[Hom
     return found
 
 
+def villages(session: Session, homes: Collection[Home]) -> dict[Home, str]:
+    """Return the villages of households; one that is not in the register is left out."""
+    rows = session.execute(
+        text(f"SELECT h.county, h.number, h.village FROM registry.household h JOIN {_PAIRS} USING (county, number)"),
+        _arrays(homes),
+    )
+    return {(row.county, row.number): row.village for row in rows}
+
+
+def counted(session: Session, day: date) -> dict[str, int]:
+    """Return how many households were registered by a day, by county."""
+    rows = session.execute(
+        text("SELECT county, count(*) AS homes FROM registry.household WHERE registered_on <= :day GROUP BY county"), {"day": day}
+    )
+    return {row.county: row.homes for row in rows}
+
+
 def any_sealed(session: Session) -> bool:
     """Tell whether any identity number is stored, which only its key can open."""
     return bool(session.scalar(text("SELECT EXISTS (SELECT FROM registry.household) OR EXISTS (SELECT FROM registry.borrower)")))

@@ -50,9 +50,17 @@ class SummaryOutOfBalance(PaperError):
 class NotMasked(PaperError):
     """A full identity number on a paper that leaves the house."""
 
-    def __init__(self, contract: str) -> None:
-        self.contract = contract
-        super().__init__(f"合同 {contract}：证件号码未脱敏；对账单未生成")
+    def __init__(self, where: str) -> None:
+        self.where = where
+        super().__init__(f"{where}：证件号码未脱敏；未生成")
+
+
+class FiguresDisagree(PaperError):
+    """Figures of a paper that contradict each other."""
+
+    def __init__(self, paper: str, what: str, computed_fen: int, stated_fen: int) -> None:
+        self.paper, self.computed_fen, self.stated_fen = paper, computed_fen, stated_fen
+        super().__init__(f"{paper}：{what}应为 {yuan(computed_fen)} 元，所列为 {yuan(stated_fen)} 元；未生成")
 
 
 class VoucherOutOfBalance(PaperError):
@@ -85,3 +93,19 @@ class NotClosedYet(PaperError):
     def __init__(self, day: date, closed: date | None) -> None:
         self.day, self.closed = day, closed
         super().__init__(f"{day} 尚未日终（最近日终 {closed or '无'}）；对账单未生成")
+
+
+class NotArchivable(PaperError):
+    """A paper that would not be valid PDF/A."""
+
+    def __init__(self, serial: str, reason: str) -> None:
+        self.serial = serial
+        super().__init__(f"单证 {serial} 不符合 PDF/A-3b，未生成：{reason}")
+
+
+class NotAnArchive(PaperError):
+    """A file that is none of our archive copies."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        super().__init__(f"{file.name} 不是本系统签发的归档单证（缺少所附数据，或不是 PDF）")

@@ -8,10 +8,33 @@ import re
 from dataclasses import dataclass
 from datetime import date
 
-from statements.errors import NotMasked, SheetOutOfBalance, SummaryOutOfBalance, VoucherOutOfBalance
+from statements.errors import FiguresDisagree, NotMasked, SheetOutOfBalance, SummaryOutOfBalance, VoucherOutOfBalance
+from statements.words import long_date
+
+_WHOLE_ID = re.compile(r"(?<![0-9A-Za-z])(\d{15}|\d{17}[\dXx])(?![0-9A-Za-z])")
 
 INCREASES = frozenset({"放款", "转入", "结息", "罚息", "复利", "不予贴息"})
 """Kinds of line that raise what is owed; every other kind lowers it. A red line keeps its original's kind."""
+
+
+def require_agreement(paper: str, what: str, computed_fen: int, stated_fen: int) -> None:
+    """Refuse figures that contradict each other.
+
+    Raises:
+        FiguresDisagree: so they do.
+    """
+    if computed_fen != stated_fen:
+        raise FiguresDisagree(paper, what, computed_fen, stated_fen)
+
+
+def require_masked(what: str, text: str) -> None:
+    """Refuse an identity number that is whole.
+
+    Raises:
+        NotMasked: so it is.
+    """
+    if _WHOLE_ID.search(text):
+        raise NotMasked(what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +77,15 @@ class LoanSheet:
     subsidy_due_fen: int = 0  # charged to government and not received (应收贴息)
     risk_class: str  # 正常, 关注, 次级, 可疑, 损失
     closing_fen: int
+    purpose: str = ""
+    subsidy_mode: str = ""  # 直补银行, 先收后补, 预拨; none: not subsidised
+    relending: str = ""  # the central bank's draw (再贷款借款编号) that it stands in
+    overdue_principal_days: int = 0
+    overdue_interest_days: int = 0
+    compensated_fen: int = 0  # paid by the compensation pool (已代偿)
 
     def __post_init__(self) -> None:
-        if re.search(r"\d{15,17}[\dXx]?", self.id_number):
-            raise NotMasked(self.contract)
+        require_masked(f"借据 {self.contract}", self.id_number)
         balance = self.opening_fen
         for line in self.lines:
             balance += line.principal_fen
@@ -65,6 +93,34 @@ class LoanSheet:
                 raise SheetOutOfBalance(self.contract, f"{line.day} {line.kind}后余额", balance, line.balance_fen)
         if balance != self.closing_fen:
             raise SheetOutOfBalance(self.contract, "期末本金", balance, self.closing_fen)
+
+
+@dataclass(frozen=True, slots=True)
+class Movement:
+    """What the lines of a loan add up to, in fen, days and fen · days (积数)."""
+
+    disbursed_fen: int
+    repaid_fen: int
+    charged_fen: int
+    received_fen: int
+    days: int
+    product_fen: int
+
+
+def moved(loan: LoanSheet) -> Movement:
+    """Return the sums of a loan's lines; days and 积数 are those of contract interest (结息)."""
+    disbursed = repaid = charged = received = days = product = 0
+    for line in loan.lines:
+        if line.kind in INCREASES:
+            disbursed += line.principal_fen
+            charged += line.interest_fen
+        else:
+            repaid -= line.principal_fen
+            received -= line.interest_fen
+        if line.kind == "结息":
+            days += line.days or 0
+            product += line.product_fen or 0
+    return Movement(disbursed, repaid, charged, received, days, product)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +173,7 @@ class BankStatement:
     summary: tuple[SummaryRow, ...]
     loans: tuple[LoanSheet, ...]
     heads: tuple[ChainHead, ...] = ()
+    detailed: bool = True  # each movement of each loan follows the list of loans
     demo: bool
 
     def __post_init__(self) -> None:
@@ -149,6 +206,11 @@ class BankStatement:
     def subsidy_due_fen(self) -> int:
         """Interest that government owes the bank."""
         return sum(loan.subsidy_due_fen for loan in self.loans)
+
+    @property
+    def period(self) -> str:
+        """The days that it states, as prose writes them."""
+        return f"{long_date(self.first_day)}至{long_date(self.last_day)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

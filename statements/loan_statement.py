@@ -1,188 +1,170 @@
-"""The loan statement (贷款对账单): a summary to confirm, the reply slip, and every loan with its lines."""
+"""The loan statement (贷款对账单): a summary to confirm, the reply slip, a line for every loan, and its movements."""
 
-from itertools import chain
+from collections.abc import Iterator
+from datetime import date
 from pathlib import Path
 
 from ledger.money import percent, yuan
-from statements.figures import INCREASES, BankStatement, LoanSheet, StatementLine
-from statements.page import A4, BODY, HEADING, SMALL, TITLE, Align, Ink, Paper
-from statements.table import Carry, Cell, Column, Table
+from statements.blocks import ROW, Grid, Line, Slip, Sum, Together, Turn, amount, balance, count, day, money, number, rate, words
+from statements.figures import INCREASES, BankStatement, LoanSheet, StatementLine, moved
+from statements.form import Block, Flow, Form, Mark, layout, printed
+from statements.page import BODY, SMALL, Align
+from statements.table import Cell
 from statements.words import in_words, long_date
 
-LEFT, RIGHT, TOP, BOTTOM = 15.0, 195.0, 24.0, 279.0
-"""The frame of the content, in millimetres."""
+BAND, FACTS, CLOSING = 6.4, 8.0, 6.0
+"""Heights of a loan's head, of the facts below it, and of what closes it."""
 
-ROW, FOOT, SLIP, SEAL = 5.6, 6.0, 66.0, 4.0
-"""Heights of a table row, of what stands under a loan's table, of the reply slip, and of a line of seals."""
-
-SUMMARY = Table(
-    x=LEFT,
-    row=ROW + 0.8,
-    columns=(
-        Column(title="县（区）", width=17, align=Align.LEFT),
-        Column(title="贷款产品", width=25, align=Align.LEFT),
-        Column(title="笔数", width=10, carry=Carry.SUM, show=str),
-        Column(title="期初本金", width=23.5, carry=Carry.SUM),
-        Column(title="本期发放", width=22, carry=Carry.SUM),
-        Column(title="本期收回", width=22, carry=Carry.SUM),
-        Column(title="期末本金", width=23.5, carry=Carry.SUM),
-        Column(title="借款人承担利息", width=18.5, carry=Carry.SUM),
-        Column(title="财政贴息", width=18.5, carry=Carry.SUM),
-    ),
+SUMMARY = (
+    words("县（区）", 17),
+    words("贷款产品", 25),
+    count("笔数", 10),
+    money("期初本金", 23.5),
+    money("本期发放"),
+    money("本期收回"),
+    money("期末本金", 23.5),
+    money("借款人承担利息", 18.5),
+    money("财政贴息", 18.5),
 )
 
-LINES = Table(
-    x=LEFT,
-    row=ROW,
-    columns=(
-        Column(title="日期", width=18, align=Align.CENTRE),
-        Column(title="业务", width=16, align=Align.CENTRE),
-        Column(title="借出本金", width=23, carry=Carry.SUM),
-        Column(title="收回本金", width=23, carry=Carry.SUM),
-        Column(title="本金余额", width=23, carry=Carry.LAST),
-        Column(title="天数", width=9, show=str),
-        Column(title="积数（元·天）", width=28),
-        Column(title="应收利息", width=20, carry=Carry.SUM),
-        Column(title="收回及转出", width=20, carry=Carry.SUM),
-    ),
+LOANS = (
+    number("序号", 9),
+    words("借据号", 27),
+    words("借款人", 12),
+    words("证件号码", 26),
+    day("放款日", 14.5),
+    day("到期日", 14.5),
+    rate("年利率", 10),
+    money("期初本金", 16.5),
+    money("本期发放", 16.5),
+    money("本期收回", 16.5),
+    money("期末本金", 17.5),
+    number("天数", 7),
+    amount("积数（元·天）", 20.5),
+    money("应收利息", 14),
+    money("收回及转出", 14.5),
+    money("欠息", 13.5),
+    number("逾期天数", 8),
+    day("分类", 8.5),
+)
+
+LINES = (
+    day("日期", 18),
+    day("业务", 16),
+    money("借出本金", 23),
+    money("收回本金", 23),
+    balance("本金余额", 23),
+    number("天数", 9),
+    amount("积数（元·天）", 28),
+    money("应收利息", 20),
+    money("收回及转出", 20),
 )
 
 
-def render_bank_statement(figures: BankStatement, font: Path | None = None) -> bytes:
+def render_bank_statement(figures: BankStatement, font: Path | None = None, mark: Mark | None = None) -> bytes:
     """Return the statement as a PDF; without `font` it is set in Noto Sans SC.
 
     Raises:
         MissingGlyph: the font lacks a character of the figures.
         FontRefused: the font can't be embedded.
     """
-
-    def furniture(paper: Paper, number: int, pages: int) -> None:
-        _furniture(paper, figures, number, pages)
-
-    paper = Paper(size=A4, font=font, top=TOP, bottom=BOTTOM, furniture=furniture)
-    _title(paper, figures)
-    _summary(paper, figures)
-    paper.need(SLIP)
-    _slip(paper, figures)
-    if sum(map(_height, figures.loans)) > paper.floor - paper.y:
-        paper.turn_page()
-    for loan in figures.loans:
-        _loan(paper, figures, loan)
-    return paper.pdf(f"贷款对账单 {figures.serial}", figures.issuer)
+    return printed(layout(figures), mark or Mark(heads=figures.heads), font)
 
 
-def _furniture(paper: Paper, figures: BankStatement, number: int, pages: int) -> None:
-    if figures.demo:
-        paper.across("演示数据")
-        paper.text((LEFT + RIGHT) / 2, 11, "演示数据，不作为对账依据", SMALL, align=Align.CENTRE, ink=Ink.RED)
-    if number > 1:
-        paper.text(LEFT, 16, f"贷款对账单　{figures.bank}", SMALL, ink=Ink.GREY)
-        paper.text(RIGHT, 16, _period(figures), SMALL, align=Align.RIGHT, ink=Ink.GREY)
-        paper.rule(LEFT, 19, RIGHT, 19)
-    paper.rule(LEFT, 283, RIGHT, 283)
-    paper.text(LEFT, 286.5, f"编号：{figures.serial}", SMALL, ink=Ink.GREY)
-    paper.text(RIGHT, 286.5, f"第 {number} 页　共 {pages} 页", SMALL, align=Align.RIGHT, ink=Ink.GREY)
+@layout.register
+def _(figures: BankStatement) -> Form:
+    """Return the statement as a form."""
+    return Form(
+        title="贷款对账单", issuer=figures.issuer, to=figures.bank, number=figures.serial, demo=figures.demo,
+        period=f"对账期间：{figures.period}", blocks=_blocks(figures),
+    )  # fmt: skip
 
 
-def _period(figures: BankStatement) -> str:
-    return f"{long_date(figures.first_day)}至{long_date(figures.last_day)}"
-
-
-def _title(paper: Paper, figures: BankStatement) -> None:
-    middle = (LEFT + RIGHT) / 2
-    paper.text(middle, 21, figures.issuer, HEADING, align=Align.CENTRE)
-    paper.text(middle, 30, "贷 款 对 账 单", TITLE, align=Align.CENTRE, bold=True)
-    paper.text(LEFT, 42, f"致：{figures.bank}", HEADING)
-    paper.text(RIGHT, 42, f"编号：{figures.serial}", align=Align.RIGHT)
-    paper.text(LEFT, 48.5, f"对账期间：{_period(figures)}")
-    paper.text(RIGHT, 48.5, "金额单位：元", align=Align.RIGHT)
-    paper.y = 52.5
-
-
-def _summary(paper: Paper, figures: BankStatement) -> None:
+def _blocks(figures: BankStatement) -> Iterator[Block]:
     rows: list[list[Cell]] = [
         [
-            row.county,
-            row.product,
-            row.loans,
-            row.opening_fen,
-            row.disbursed_fen,
-            row.repaid_fen,
-            row.closing_fen,
-            row.borrower_interest_fen,
-            row.government_interest_fen,
+            row.county, row.product, row.loans, row.opening_fen, row.disbursed_fen, row.repaid_fen, row.closing_fen,
+            row.borrower_interest_fen, row.government_interest_fen,
         ]
         for row in figures.summary
-    ]
-    SUMMARY.draw(paper, rows, "合计")
-    paper.need(16)
-    paper.text(LEFT, paper.y + 5, f"期末本金合计（大写）：{in_words(figures.closing_fen)}", bold=True, within=140)
-    paper.text(RIGHT, paper.y + 5, f"¥{yuan(figures.closing_fen)}", align=Align.RIGHT, bold=True)
-    paper.text(LEFT, paper.y + 10.5, _unpaid("期末欠息", figures))
-    paper.y += 16
+    ]  # fmt: skip
+    yield Grid(SUMMARY, rows, row=ROW + 0.8, gap=2)
+    yield Sum("期末本金合计", figures.closing_fen)
+    yield Line(left=_unpaid("期末欠息", figures), gap=2)
     for head in figures.heads:
-        paper.need(SEAL)
-        said = f"封签　{head.book}　{head.chain}　第 {head.position} 号　{head.sha256}"
-        paper.text(LEFT, paper.y, said, SMALL, ink=Ink.GREY, within=RIGHT - LEFT)
-        paper.y += SEAL
+        yield Line(left=f"封签　{head.book}　{head.chain}　第 {head.position} 号　{head.sha256}", small=True)
+    yield Slip(
+        title="对账回执", number=figures.serial, to=figures.issuer, answers=("相符", "不符，差异说明："),
+        said=(
+            f"贵单位{figures.period}的贷款对账单收悉。截至{long_date(figures.last_day)}，期末本金合计"
+            f"{in_words(figures.closing_fen)}（¥{yuan(figures.closing_fen)}）。"
+        ),
+        by=f"请于{long_date(figures.reply_by)}前将本回执加盖公章后寄回或送达我局；逾期未复，视为未对账。",
+    )  # fmt: skip
+    yield Turn(wide=True)
+    yield Grid(LOANS, map(_loan_row, range(1, len(figures.loans) + 1), figures.loans), "合计", "借据清单（续）", 3.95, SMALL)
+    if figures.detailed:
+        yield Turn()
+        for loan in figures.loans:
+            yield from movements(figures.first_day, loan)
 
 
-def _slip(paper: Paper, figures: BankStatement) -> None:
-    """Draw the reply slip at the foot of the page; what follows on this page stays above it."""
-    top, middle = paper.floor - SLIP + 4, (LEFT + RIGHT) / 2
-    paper.rule(LEFT, top, RIGHT, top, dashed=True)
-    paper.text(middle, top + 8, "对 账 回 执", HEADING, align=Align.CENTRE, bold=True)
-    paper.text(RIGHT, top + 8, f"对账单编号：{figures.serial}", SMALL, align=Align.RIGHT)
-    paper.text(LEFT, top + 15.5, f"{figures.issuer}：")
-    said = (
-        f"贵单位{_period(figures)}的贷款对账单收悉。截至{long_date(figures.last_day)}，期末本金合计"
-        f"{in_words(figures.closing_fen)}（¥{yuan(figures.closing_fen)}）。"
-    )
-    lines = paper.face.wrapped(said, BODY, RIGHT - LEFT - 6)
-    paper.block(LEFT + 6, top + 23, lines)
-    paper.text(LEFT + 6, top + 32, "经核对：", HEADING)
-    paper.text(LEFT + 26, top + 32, "□ 相符", HEADING)
-    paper.text(LEFT + 48, top + 32, "□ 不符，差异说明：", HEADING)
-    paper.rule(LEFT + 84, top + 34, RIGHT, top + 34)
-    for x, sign in ((LEFT, "经办人（签字）："), (LEFT + 54, "复核人（签字）："), (LEFT + 116, "单位（盖章）：")):
-        paper.text(x, top + 45, sign)
-    paper.text(LEFT + 116, top + 52, "日期：　　　　年　　　月　　　日")
-    paper.text(
-        LEFT,
-        top + 59,
-        f"请于{long_date(figures.reply_by)}前将本回执加盖公章后寄回或送达我局；逾期未复，视为未对账。",
-        SMALL,
-    )
-    paper.floor = top - 4
+def _loan_row(place: int, loan: LoanSheet) -> list[Cell]:
+    sums = moved(loan)
+    return [
+        place, loan.contract, loan.borrower, loan.id_number, loan.drawn_on.isoformat(),
+        (loan.extended_to or loan.maturity).isoformat(), loan.rate_ppb, loan.opening_fen, sums.disbursed_fen,
+        sums.repaid_fen, loan.closing_fen, sums.days or None, sums.product_fen or None, sums.charged_fen, sums.received_fen,
+        loan.unpaid_on_fen + loan.unpaid_off_fen, max(loan.overdue_principal_days, loan.overdue_interest_days) or None,
+        loan.risk_class,
+    ]  # fmt: skip
 
 
-def _height(loan: LoanSheet) -> float:
-    """Return the height of a loan's block on one page: its head, opening, lines, closing and foot."""
-    return 14.4 + (len(loan.lines) + 3) * ROW + FOOT
+def movements(first_day: date, loan: LoanSheet) -> Iterator[Block]:
+    """Yield a loan's terms, its movements from a day on, and how it ended."""
+    yield Together(BAND + FACTS + (len(loan.lines) + 3) * ROW + CLOSING)
+    yield LoanHead(loan)
+    opening: list[Cell] = [f"{first_day}", "期初余额", None, None, loan.opening_fen, None, None, None, None]
+    yield Grid(LINES, [opening, *map(_row, loan.lines)], "本期合计", f"借据号 {loan.contract}（续）", gap=0.8)
+    yield Line(f"期末本金 {yuan(loan.closing_fen)}", _unpaid("欠息", loan), f"五级分类：{loan.risk_class}", bold=True, gap=4)
 
 
-def _loan(paper: Paper, figures: BankStatement, loan: LoanSheet) -> None:
-    height = _height(loan)
-    paper.need(height if height <= BOTTOM - TOP else SLIP)
-    y, band = paper.y, 6.4
-    paper.shade(LEFT, y, RIGHT - LEFT, band)
-    who = f"{loan.county}　{loan.product}　{loan.borrower}　{loan.id_number}"
-    paper.text(LEFT + 1.2, y + band / 2, f"合同号 {loan.contract}", bold=True, within=74)
-    paper.text(RIGHT - 1.2, y + band / 2, who, align=Align.RIGHT, within=100)
-    extended = f"（展期至 {loan.extended_to}）" if loan.extended_to else ""
-    facts = (
-        f"放款日 {loan.drawn_on}　到期日 {loan.maturity}{extended}　"
-        f"合同利率 {percent(loan.rate_ppb)}　罚息利率 {percent(loan.penalty_ppb)}　{loan.method}"
-    )
-    paper.text(LEFT + 1.2, y + band + 4, facts, within=RIGHT - LEFT - 2.4)
-    paper.y = y + band + 8
-    opening: list[Cell] = [f"{figures.first_day}", "期初余额", None, None, loan.opening_fen, None, None, None, None]
-    LINES.draw(paper, list(chain([opening], map(_row, loan.lines))), "本期合计", f"合同号 {loan.contract}（续）")
-    paper.need(FOOT)
-    paper.text(LEFT + 1.2, paper.y + 4, f"期末本金 {yuan(loan.closing_fen)}", bold=True)
-    paper.text((LEFT + RIGHT) / 2, paper.y + 4, _unpaid("欠息", loan), align=Align.CENTRE)
-    paper.text(RIGHT - 1.2, paper.y + 4, f"五级分类：{loan.risk_class}", align=Align.RIGHT)
-    paper.y += FOOT + 4
+class LoanHead(Block):
+    """Whose loan it is and on what terms."""
+
+    __slots__ = ("loan",)
+
+    def __init__(self, loan: LoanSheet) -> None:
+        """Hold the loan."""
+        self.loan = loan
+
+    def draw(self, flow: Flow) -> None:
+        """Draw it."""
+        paper, loan = flow.paper, self.loan
+        y = paper.y
+        paper.shade(flow.left, y, flow.wide, BAND)
+        who = f"{loan.county}　{loan.product}　{loan.borrower}　{loan.id_number}"
+        paper.text(flow.left + 1.2, y + BAND / 2, f"借据号 {loan.contract}", bold=True, within=74)
+        paper.text(flow.right - 1.2, y + BAND / 2, who, align=Align.RIGHT, within=100)
+        extended = f"（展期至 {loan.extended_to}）" if loan.extended_to else ""
+        facts = (
+            f"放款日 {loan.drawn_on}　到期日 {loan.maturity}{extended}　"
+            f"合同利率 {percent(loan.rate_ppb)}　罚息利率 {percent(loan.penalty_ppb)}　{loan.method}"
+        )
+        paper.text(flow.left + 1.2, y + BAND + 4, facts, within=flow.wide - 2.4)
+        paper.y = y + BAND + FACTS
+        more = [
+            f"{what} {said}"
+            for what, said in (
+                ("用途", loan.purpose), ("贴息方式", loan.subsidy_mode), ("再贷款编号", loan.relending),
+                ("本金逾期天数", loan.overdue_principal_days), ("利息逾期天数", loan.overdue_interest_days),
+                ("已代偿", loan.compensated_fen and yuan(loan.compensated_fen)),
+            )
+            if said
+        ]  # fmt: skip
+        for line in paper.face.wrapped("　".join(more), BODY, flow.wide - 2.4) if more else ():
+            paper.text(flow.left + 1.2, paper.y + 1, line)
+            paper.y += 5
 
 
 def _unpaid(what: str, of: LoanSheet | BankStatement) -> str:

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from statements.figures import Voucher
-from statements.page import A5_LANDSCAPE, BODY, HEADING, SMALL, THIN, TITLE, Align, Ink, Paper
+from statements.form import PREVIEW, Form, Mark, furnish
+from statements.page import A5_LANDSCAPE, BODY, HEADING, THIN, TITLE, Align, Paper
 from statements.table import Carry, Cell, Column, Table
 from statements.words import in_words, long_date
 
@@ -25,18 +26,20 @@ LINES = Table(
 )
 
 
-def render_voucher(figures: Voucher, font: Path | None = None) -> bytes:
+def render_voucher(figures: Voucher, font: Path | None = None, mark: Mark = PREVIEW) -> bytes:
     """Return the voucher as a PDF; one that needs several pages numbers them 8 1/3, 8 2/3, 8 3/3.
 
     Raises:
         MissingGlyph: the font lacks a character of the figures.
         FontRefused: the font can't be embedded.
     """
+    form = Form(title="记账凭证", issuer=figures.book, demo=figures.demo, blocks=(), half=True)
 
     def furniture(paper: Paper, number: int, pages: int) -> None:
         _furniture(paper, figures, number, pages)
+        furnish(paper, form, mark, number, pages)
 
-    paper = Paper(size=A5_LANDSCAPE, font=font, top=TOP, bottom=BOTTOM, furniture=furniture)
+    paper = Paper(size=A5_LANDSCAPE, font=font, top=TOP, foot=148.0 - BOTTOM, furniture=furniture)
     posted = "√" if figures.poster else None
     rows: list[list[Cell]] = [
         [line.narration, line.account, line.title, line.debit_fen or None, line.credit_fen or None, posted]
@@ -48,9 +51,6 @@ def render_voucher(figures: Voucher, font: Path | None = None) -> bytes:
 
 def _furniture(paper: Paper, figures: Voucher, number: int, pages: int) -> None:
     middle = (LEFT + RIGHT) / 2
-    if figures.demo:
-        paper.across("演示数据")
-        paper.text(LEFT, 10, "演示数据，不作为记账依据", SMALL, ink=Ink.RED)
     paper.text(middle, 14, "记 账 凭 证", TITLE, align=Align.CENTRE, bold=True)
     for gap in (0.0, 0.8):
         paper.rule(middle - 24, 19.4 + gap, middle + 24, 19.4 + gap, THIN)
@@ -66,4 +66,4 @@ def _furniture(paper: Paper, figures: Voucher, number: int, pages: int) -> None:
         ("制单", figures.maker),
     )
     for place, (office, name) in enumerate(signers):
-        paper.text(LEFT + place * 47, 130, f"{office}：{name}", within=44)
+        paper.text(LEFT + place * 47, 127.5, f"{office}：{name}", within=44)

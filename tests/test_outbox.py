@@ -13,7 +13,8 @@ from test_loan_life import bullet_loan
 from test_pages import TestClient
 from test_reconciliation import begin_account, book, lines, statement, take
 
-from app import outbox, papers
+from app import outbox
+from app.issuing import files as paper_files
 from app.jobs import jobs
 from app.outbox import MONTH, SETTLEMENT, PapersFailed, Period, open_papers, periods
 from app.reminders import month_to_reconcile, open_reminders, remind
@@ -104,14 +105,14 @@ def test_one_banks_paper_holds_up_no_other(lent: System, tmp_path: Path, monkeyp
                 "INSERT INTO app.outgoing_paper (bank, first_day, last_day, kind) VALUES ('AAA', '2017-01-01', '2017-01-31', 'month')"
             )
         )
-    write = papers.write_statement
+    write = paper_files.write_statement
 
     def refuse(system: System, bank: str, first: date, last: date, folder: Path) -> Path:
         if bank == "AAA":
             raise MissingGlyph("𓀀", "张𓀀")
         return write(system, bank, first, last, folder)
 
-    monkeypatch.setattr(papers, "write_statement", refuse)
+    monkeypatch.setattr(paper_files, "write_statement", refuse)
     close_due(lent.engine, night_steps(), date(2017, 2, 28))
     with pytest.raises(PapersFailed, match=r"AAA.*字体中没有"):
         outbox.state_periods(lent, tmp_path / "outbox")

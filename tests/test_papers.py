@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from paper_figures import line, sheet, statement, voucher
 
 from ledger.money import percent, yuan
 from statements.errors import (
@@ -24,7 +25,7 @@ from statements.errors import (
     SummaryOutOfBalance,
     VoucherOutOfBalance,
 )
-from statements.figures import BankStatement, ChainHead, LoanSheet, StatementLine, SummaryRow, Voucher, VoucherLine
+from statements.figures import ChainHead
 from statements.loan_statement import render_bank_statement
 from statements.page import face
 from statements.voucher import render_voucher
@@ -32,111 +33,6 @@ from statements.words import in_words, long_date
 
 ROOT = Path(__file__).parent.parent
 DIGITS = "零壹贰叁肆伍陆柒捌玖"
-
-
-def sheet(number: int = 1, borrower: str = "张*", county: str = "惠民县") -> LoanSheet:
-    """Return a loan drawn in the quarter, with interest settled, subsidised and paid."""
-    return LoanSheet(
-        county=county,
-        borrower=borrower,
-        id_number="371***********1234",
-        contract=f"XEXD-2017-{number:06d}",
-        product="扶贫小额信贷",
-        drawn_on=date(2017, 3, 15),
-        maturity=date(2018, 3, 15),
-        rate_ppb=43_500_000,
-        penalty_ppb=65_250_000,
-        method="按季结息，到期还本",
-        opening_fen=0,
-        lines=(
-            line(date(2017, 3, 15), "放款", 5_000_000, principal_fen=5_000_000),
-            line(date(2017, 3, 20), "结息", 5_000_000, interest_fen=3_625, days=6, product_fen=30_000_000),
-            line(date(2017, 3, 20), "应收贴息", 5_000_000, interest_fen=-2_538),
-            line(date(2017, 3, 21), "收息", 5_000_000, interest_fen=-1_087),
-            line(date(2017, 3, 28), "还本", 3_999_999, principal_fen=-1_000_001),
-        ),
-        unpaid_on_fen=1_111,
-        unpaid_off_fen=2_222,
-        subsidy_due_fen=2_538,
-        risk_class="正常",
-        closing_fen=3_999_999,
-    )
-
-
-def line(
-    day: date,
-    kind: str,
-    balance_fen: int,
-    *,
-    principal_fen: int = 0,
-    interest_fen: int = 0,
-    days: int | None = None,
-    product_fen: int | None = None,
-) -> StatementLine:
-    return StatementLine(
-        day=day,
-        kind=kind,
-        balance_fen=balance_fen,
-        principal_fen=principal_fen,
-        interest_fen=interest_fen,
-        days=days,
-        product_fen=product_fen,
-    )
-
-
-def statement(*loans: LoanSheet, demo: bool = False) -> BankStatement:
-    """Return the statement of some loans, whose summary is made from them."""
-    rows = []
-    for county, product in dict.fromkeys((loan.county, loan.product) for loan in loans):
-        group = [loan for loan in loans if (loan.county, loan.product) == (county, product)]
-        moved = [item.principal_fen for loan in group for item in loan.lines]
-        rows.append(
-            SummaryRow(
-                county=county,
-                product=product,
-                loans=len(group),
-                opening_fen=sum(loan.opening_fen for loan in group),
-                disbursed_fen=sum(fen for fen in moved if fen > 0),
-                repaid_fen=-sum(fen for fen in moved if fen < 0),
-                closing_fen=sum(loan.closing_fen for loan in group),
-                borrower_interest_fen=1_087 * len(group),
-                government_interest_fen=2_538 * len(group),
-            )
-        )
-    return BankStatement(
-        issuer="滨州市财政局",
-        bank="惠民农村商业银行",
-        serial="DZ-2017Q1-0007",
-        first_day=date(2017, 1, 1),
-        last_day=date(2017, 3, 31),
-        reply_by=date(2017, 4, 20),
-        summary=tuple(rows),
-        loans=loans,
-        demo=demo,
-    )
-
-
-def voucher(credits_count: int = 2, sign: int = 1, *, demo: bool = False) -> Voucher:
-    """Return a voucher of one debit against several equal credits."""
-    part = sign * 5_860_427
-    paid = VoucherLine(narration="支付第一季度贴息", account="2241.01", title="应付贴息", debit_fen=part * credits_count)
-    lines = [
-        VoucherLine(narration=f"拨付第{number}批", account="1002.03", title="银行存款", credit_fen=part)
-        for number in range(1, credits_count + 1)
-    ]
-    return Voucher(
-        book="扶贫贴息专账",
-        day=date(2017, 4, 5),
-        word="记",
-        number=8,
-        lines=(paid, *lines),
-        attachments=3,
-        maker="张建国",
-        checker="李素芬",
-        poster="王海燕",
-        chief="赵立新",
-        demo=demo,
-    )
 
 
 def poppler(tool: str, *arguments: str, content: bytes, folder: Path) -> str:
@@ -302,7 +198,7 @@ def test_the_statement_prints_its_figures(tmp_path: Path) -> None:
         ["合计", "1", "0.00", "50,000.00", "10,000.01", "39,999.99", "10.87", "25.38"],
         ["期末本金合计（大写）：人民币叁万玖仟玖佰玖拾玖元玖角玖分", "¥39,999.99"],
         ["期末欠息：表内", "11.11", "表外", "22.22", "应收财政贴息", "25.38"],
-        ["合同号", "XEXD-2017-000001", "惠民县", "扶贫小额信贷", "张*", "371***********1234"],
+        ["借据号", "XEXD-2017-000001", "惠民县", "扶贫小额信贷", "张*", "371***********1234"],
         ["2017-01-01", "期初余额", "0.00"],
         ["2017-03-15", "放款", "50,000.00", "50,000.00"],
         ["2017-03-20", "结息", "50,000.00", "6", "300,000.00", "36.25"],
@@ -399,11 +295,11 @@ def test_a_red_voucher_says_so_in_words(tmp_path: Path) -> None:
 
 def test_the_same_figures_give_the_same_bytes_in_every_process() -> None:
     program = (
-        "import runpy, sys; from hashlib import sha256; here = runpy.run_path('tests/test_papers.py');"
-        "papers = here['render_bank_statement'](here['statement'](here['sheet']())), here['render_voucher'](here['voucher']());"
+        "import sys; from hashlib import sha256; from paper_figures import sheet, statement, voucher;"
+        "from statements.papers import render; papers = render(statement(sheet())), render(voucher());"
         "assert 'zhplot' not in sys.modules; print(sha256(b''.join(papers)).hexdigest())"
     )
-    environment = os.environ | {"PYTHONPATH": str(ROOT), "PYTHONHASHSEED": "7"}
+    environment = os.environ | {"PYTHONPATH": f"{ROOT}:{ROOT / 'tests'}", "PYTHONHASHSEED": "7"}
     command = [sys.executable, "-c", program]
     elsewhere = subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
     papers = render_bank_statement(statement(sheet())), render_voucher(voucher())

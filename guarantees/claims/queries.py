@@ -1,6 +1,6 @@
 """Questions to the claims: one by its number or its loan, those of some loans, or all."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
@@ -14,7 +14,11 @@ _SOME = "JOIN unnest(CAST(:books AS bigint[]), CAST(:numbers AS text[])) AS k (b
 _STEPS = (
     "SELECT s.book_id, s.number, s.reference, s.kind, s.value_date, s.fen, s.actor, s.seq, s.note, s.findings, s.collected_on "
     "FROM guarantees.claim_event s {only} WHERE s.kind <> 'undone' AND NOT EXISTS (SELECT FROM guarantees.claim_event u "
-    "WHERE u.book_id = s.book_id AND u.reference = s.reference || '/undone') ORDER BY s.book_id, s.seq"
+    "WHERE u.book_id = s.book_id AND u.reference = s.reference || '/undone' {then}) ORDER BY s.book_id, s.seq"
+)
+_KNOWN = (
+    " JOIN unnest(CAST(:known_books AS bigint[]), CAST(:known_seqs AS bigint[])) AS q (book_id, seq) "
+    "ON q.book_id = s.book_id AND s.seq <= q.seq"
 )
 _CLAIMS = (
     "SELECT c.book_id, c.number, c.bank, c.loan_book_id, c.loan_id FROM guarantees.claim c {only} ORDER BY c.book_id, c.number"
@@ -38,15 +42,20 @@ SELECT c.number FROM guarantees.claim c
 """
 
 
-def claims(session: Session, keys: Collection[Key] | None = None) -> dict[Key, Claim]:
-    """Return claims by (book id, number): some, or all; those whose filing was undone left out."""
+def claims(session: Session, keys: Collection[Key] | None = None, known: Mapping[int, int] | None = None) -> dict[Key, Claim]:
+    """Return claims by (book id, number): some, or all; those whose filing was undone left out.
+
+    As known now, or at these sequences of the books; what a book that is not named had is left out.
+    """
     if keys is not None and not keys:
         return {}
     books, numbers = zip(*keys, strict=True) if keys else ((), ())
-    values = {} if keys is None else {"books": list(books), "numbers": list(numbers)}
+    values: dict[str, object] = {} if keys is None else {"books": list(books), "numbers": list(numbers)}
     only = "" if keys is None else _SOME
+    steps_only, then = (only, "") if known is None else (only + _KNOWN, "AND u.seq <= q.seq")
+    at = {} if known is None else {"known_books": list(known), "known_seqs": list(known.values())}
     taken: dict[Key, list[Step]] = {}
-    for book_id, number, *facts in session.execute(text(_STEPS.format(only=only)), values):
+    for book_id, number, *facts in session.execute(text(_STEPS.format(only=steps_only, then=then)), values | at):
         reference, kind, day, fen, actor, seq, note, findings, collected_on = facts
         step = Step(
             reference=reference, kind=kind, value_date=day, fen=fen, actor=actor, seq=seq, note=note, findings=findings,

@@ -60,10 +60,10 @@ class Step:
     actor: str
 
 
-def steps(session: Session, book_ids: Iterable[int]) -> dict[tuple[int, str], list[Step]]:
-    """Return the steps taken in fund books, in their order, by (book id, number)."""
+def steps(session: Session, book_ids: Iterable[int], known: Mapping[int, int] | None = None) -> dict[tuple[int, str], list[Step]]:
+    """Return the steps taken in fund books, in their order, by (book id, number); `known` is each book's last sequence."""
     mine = select(step).where(step.c.book_id.in_(list(book_ids))).order_by(step.c.book_id, step.c.seq)
-    rows = session.execute(mine).all()
+    rows = [row for row in session.execute(mine) if known is None or row.seq <= known[row.book_id]]
     undone = {(row.book_id, row.body["of"]) for row in rows if row.kind == "undone"}
     found: dict[tuple[int, str], list[Step]] = {}
     for row in rows:
@@ -73,11 +73,19 @@ def steps(session: Session, book_ids: Iterable[int]) -> dict[tuple[int, str], li
     return found
 
 
-def batches(session: Session, loan_books: Iterable[int] | None = None, until: date | None = None) -> list[Batch]:
-    """Return batches in the order of their numbers, of some loan books or all, as of the close of a day or as they are."""
+def batches(
+    session: Session,
+    loan_books: Iterable[int] | None = None,
+    until: date | None = None,
+    known: Mapping[int, int] | None = None,
+) -> list[Batch]:
+    """Return batches in the order of their numbers, of some loan books or all, as of the close of a day or as they are.
+
+    `known` is the last sequence of each fund's book that counts.
+    """
     query = select(batch).order_by(batch.c.book_id, batch.c.end_date, batch.c.number)
     rows = session.execute(query if loan_books is None else query.where(batch.c.loan_book_id.in_(list(loan_books)))).all()
-    taken = steps(session, {row.book_id for row in rows})
+    taken = steps(session, {row.book_id for row in rows}, known)
     asked = _lines(session, rows)
     everything = {book.id: book for book in books(session)}
     found = []
