@@ -6,13 +6,15 @@ import socket
 import sys
 from collections import Counter
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+from rich.text import Text
 from sqlalchemy.exc import ArgumentError, InternalError, OperationalError
 
 from app import (
@@ -33,15 +35,19 @@ from app import (
     cli_seal,
     cli_subsidy,
     cli_suspicion,
+    cli_user,
     cli_voucher,
     opening,
     papers,
     wiring,
 )
 from app import migrate as migrations
+from app.access.errors import AccessError
+from app.access.roles import SECOND_FACTOR
 from app.backup import NothingToBackUp
 from app.balances import BalanceRefused
 from app.bankfiles.layout import LayoutRefused
+from app.demo.people import people
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
@@ -84,6 +90,7 @@ app.add_typer(cli_scale.app, name="scale")
 app.add_typer(cli_seal.app, name="seal")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
+app.add_typer(cli_user.app, name="user")
 app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
@@ -107,6 +114,7 @@ class PortTaken(Exception):
 
 REFUSED = (
     *REFUSALS,
+    AccessError,
     BackupRefused,
     BooksInUse,
     BalanceRefused,
@@ -177,6 +185,7 @@ def demo(
         with unit_of_work(system.engine) as session:
             print_status(status_of(session), assumed=True)
         if serve:
+            _show_people(system)
             _serve(system, 8000)
 
 
@@ -303,6 +312,18 @@ def _report(outcome: Outcome, file: Path, *, dry_run: bool) -> None:
         raise typer.Exit(1)
 
 
+def _show_people(system: System) -> None:
+    """Print the demo's users with their passwords, which are told here and nowhere else."""
+    with unit_of_work(system.engine) as session:
+        told = people(session, system.cipher, datetime.now(UTC))
+    table = Table(title="demo users (演示用户); the passwords are by chance, new at every start (密码每次启动随机生成)")
+    for heading in ("name (用户名)", "role (角色)", "password (密码)", "dynamic code (动态口令)"):
+        table.add_column(heading, no_wrap=True)
+    for name, (role, password) in told.items():
+        table.add_row(name, role.label, Text(password), "enrol at sign-in (登录时绑定)" if role in SECOND_FACTOR else "")
+    out.print(table)
+
+
 def _serve(system: System, port: int) -> None:
     import uvicorn  # noqa: PLC0415 - the web server is only needed here
 
@@ -314,7 +335,7 @@ def _serve(system: System, port: int) -> None:
             door.bind(("127.0.0.1", port))
         except OSError as error:
             raise PortTaken(port, error.strerror or str(error)) from error
-        server = uvicorn.Server(uvicorn.Config(make_app(system), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(make_app(system), log_level="warning", server_header=False))
         say(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
         with suppress(KeyboardInterrupt):
             server.run(sockets=[door])

@@ -30,6 +30,7 @@ import loans.ties
 import registry.households
 import solar.settlement
 import solar.ties
+from app.access import second_factor
 from app.migrate import migrate
 from app.settings import Settings
 from guarantees.capacity import PoolCapacity, PoolSpending
@@ -112,7 +113,7 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed)
+            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed, second_factor.any_sealed)
             return not any(any_kept(session) for any_kept in kept)
     finally:
         engine.dispose()

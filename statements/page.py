@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from reportlab.graphics.barcode import qrencoder
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
@@ -235,6 +236,14 @@ class Paper:
                 canvas.showPage()
             canvas.save()
         return buffer.getvalue()
+
+
+def qr_modules(text: str) -> list[list[bool]]:
+    """Return the squares of a text's QR code, row by row; true is dark."""
+    code = qrencoder.QRCode(None, qrencoder.QRErrorCorrectLevel.M)
+    code.addData(text)
+    code.make()
+    return [[bool(dark) for dark in row] for row in code.modules]
 
 
 def _paint(canvas: Any, marks: _Marks, font: str) -> None:

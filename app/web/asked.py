@@ -14,6 +14,7 @@ from loans.products import products, small_loan_codes
 ALL_MONTHS = "all"
 SMALL_LOANS = "small"
 LONGEST_SEARCH = 64
+AUDIT = "/system/audit"
 
 
 class BadQuery(Exception):
@@ -111,6 +112,27 @@ class ReportFilter:
             last=month_asked(self.last, None), as_of=day_asked(self.as_of), account=account_asked(self.account),
             spread=self.spread,
         )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which lines of the audit log are asked for, at which address."""
+
+    path: str = AUDIT
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    first: date | None = None
+    last: date | None = None
+    page: int = 1
+
+    def address(self, page: int) -> str:
+        """Return the address of the same question's other page."""
+        values = {
+            "actor": self.actor, "action": "" if self.path != AUDIT else self.action, "subject": self.subject,
+            "from": str(self.first or ""), "to": str(self.last or ""), "page": str(page) if page > 1 else "",
+        }  # fmt: skip
+        return address_of(self.path, values)
 
 
 def address_of(path: str, values: dict[str, str]) -> str:
@@ -236,9 +258,18 @@ def search_asked(text: str) -> str:
     Raises:
         BadQuery: too long, or with characters that no number has.
     """
+    return text_asked(text, "合同号")
+
+
+def text_asked(text: str, what: str) -> str:
+    """Return a text to search for.
+
+    Raises:
+        BadQuery: too long, or with characters that nothing written has.
+    """
     wanted = text.strip()
     if len(wanted) > LONGEST_SEARCH:
-        raise BadQuery(f"合同号最长 {LONGEST_SEARCH} 个字符。")
+        raise BadQuery(f"{what}最长 {LONGEST_SEARCH} 个字符。")
     if not wanted.isprintable():
-        raise BadQuery("合同号中有无法识别的字符。")
+        raise BadQuery(f"{what}中有无法识别的字符。")
     return wanted
