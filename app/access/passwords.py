@@ -20,7 +20,8 @@ LASTS = timedelta(days=90)
 COMMON = frozenset(("password", "qwerty", "12345", "admin", "abcdef", "11111", "00000"))
 """What no password may contain."""
 
-_HASHER = PasswordHasher()
+_HASHER = PasswordHasher(time_cost=2, memory_cost=19 * 1024, parallelism=1)
+"""Argon2id as OWASP asks for at least; more would let a few failed sign-ins keep a small machine busy."""
 
 
 def set_password(session: Session, name: str, password: str, now: datetime) -> None:

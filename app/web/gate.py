@@ -32,11 +32,11 @@ Clock = Callable[[], datetime]
 
 
 class SignInNeeded(Exception):
-    """Somebody who must sign in first, or go on signing in; `expired` if he was signed in before."""
+    """Somebody who must sign in first, or take the next `step` of it; `expired` if he was signed in before."""
 
-    def __init__(self, address: str, *, expired: bool = False) -> None:
-        self.address, self.expired = address, expired
-        super().__init__(address)
+    def __init__(self, where: str, *, step: str | None = None, expired: bool = False) -> None:
+        self.where, self.step, self.expired = where, step, expired
+        super().__init__(where)
 
 
 class TooOften(Exception):
@@ -86,7 +86,7 @@ class Gate:
         if not lets_in(rule, stage, visit.member.rights if visit else frozenset[Right]()):
             if visit is None or stage is not Stage.FULL:
                 where = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-                raise SignInNeeded(NEXT.get(stage, where) if stage else where, expired=bool(token) and visit is None)
+                raise SignInNeeded(where, step=NEXT.get(stage) if stage else None, expired=bool(token) and visit is None)
             await run_in_threadpool(self._refused, visit, request.method, request.url.path)
             raise HTTPException(HTTPStatus.FORBIDDEN, "您的角色无权使用这个页面。如确有需要，请联系安全管理员授权。")
         if request.method not in ("GET", "HEAD"):

@@ -141,10 +141,8 @@ def _to_sign_in(needed: Exception) -> Response:
     """Send a browser to where signing in begins or goes on."""
     if not isinstance(needed, SignInNeeded):
         raise needed
-    address = needed.address
-    if not address.startswith(("/login", "/password")):
-        expired = "&expired=1" if needed.expired else ""
-        address = f"/login?next={quote(address, safe='/')}{expired}"
+    expired = "&expired=1" if needed.expired else ""
+    address = needed.step or f"/login?next={quote(needed.where, safe='/')}{expired}"
     return RedirectResponse(address, status_code=HTTPStatus.SEE_OTHER, headers={"Cache-Control": "no-store"})
 
 

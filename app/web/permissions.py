@@ -38,7 +38,6 @@ RULES: Mapping[tuple[str, str], Rule] = {
     ("GET", "/me"): Door.SIGNED_IN,
     ("GET", "/"): Right.SEE_FUNDS,
     ("GET", "/vouchers"): Right.SEE_BOOKS,
-    ("GET", "/vouchers/print"): Right.SEE_BOOKS,
     ("GET", "/reports"): Right.SEE_BOOKS,
     ("GET", "/reports/{name}.xlsx"): Right.SEE_BOOKS,
     ("GET", "/reports/{name}.csv"): Right.SEE_BOOKS,

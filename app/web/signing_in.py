@@ -183,7 +183,7 @@ def _require_same(password: str, again: str) -> None:
 
 def _local(where: str) -> str:
     """Return an address if it leads into these pages, else nothing."""
-    return where if where.startswith("/") and not where.startswith(("//", "/\\")) and where.isprintable() else ""
+    return where if where.startswith("/") and not where.startswith(("//", "/\\", "/log")) and where.isprintable() else ""
 
 
 def _set(answer: Response, request: Request, name: str, value: str) -> None:
