@@ -13,8 +13,6 @@ from typing import Annotated, NoReturn
 import typer
 from pydantic import ValidationError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-from rich.text import Text
 from sqlalchemy.exc import ArgumentError, InternalError, OperationalError
 
 from app import (
@@ -316,12 +314,10 @@ def _show_people(system: System) -> None:
     """Print the demo's users with their passwords, which are told here and nowhere else."""
     with unit_of_work(system.engine) as session:
         told = people(session, system.cipher, datetime.now(UTC))
-    table = Table(title="demo users (演示用户); the passwords are by chance, new at every start (密码每次启动随机生成)")
-    for heading in ("name (用户名)", "role (角色)", "password (密码)", "dynamic code (动态口令)"):
-        table.add_column(heading, no_wrap=True)
+    say("Demo users (演示用户), name and password; the passwords are by chance, new at every start (密码每次启动随机生成):")
     for name, (role, password) in told.items():
-        table.add_row(name, role.label, Text(password), "enrol at sign-in (登录时绑定)" if role in SECOND_FACTOR else "")
-    out.print(table)
+        factor = ", enrols a telephone at sign-in (登录时绑定动态口令)" if role in SECOND_FACTOR else ""
+        say(f"  {name:<15} {password}  {role.label}{factor}")
 
 
 def _serve(system: System, port: int) -> None:

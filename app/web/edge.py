@@ -20,8 +20,8 @@ HEADERS = {
 
 MOST_BYTES = 1_000_000
 MOST_BYTES_OF_FILES = 25_000_000
-FILES_END = "/attach"
-"""The addresses that take files end so; all others take short forms."""
+FILES_UNDER = "/drafts/"
+"""The addresses that take files begin so; all others take short forms."""
 
 
 class Guarded:
@@ -35,7 +35,7 @@ class Guarded:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        left = MOST_BYTES_OF_FILES if scope["path"].endswith(FILES_END) else MOST_BYTES
+        left = MOST_BYTES_OF_FILES if scope["path"].startswith(FILES_UNDER) else MOST_BYTES
 
         async def measured() -> Message:
             nonlocal left

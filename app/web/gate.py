@@ -1,7 +1,7 @@
 """The gate (门禁): every request to a page passes here once; who comes in, how often, with which form, is decided here alone."""
 
 import math
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from http import HTTPStatus
 
@@ -67,8 +67,8 @@ class Gate:
     def __init__(self, system: System, clock: Clock) -> None:
         self._system, self._clock, self._limiter = system, clock, Limiter()
 
-    async def __call__(self, request: Request) -> None:
-        """Decide about one request before its page is asked.
+    async def __call__(self, request: Request) -> AsyncIterator[None]:
+        """Decide about one request before its page is asked, and close its files after.
 
         Raises:
             SignInNeeded: nobody is signed in.
@@ -91,6 +91,8 @@ class Gate:
             raise HTTPException(HTTPStatus.FORBIDDEN, "您的角色无权使用这个页面。如确有需要，请联系安全管理员授权。")
         if request.method not in ("GET", "HEAD"):
             request.state.form = await self._form(request)
+        yield
+        await request.close()
 
     def _visit(self, token: str, now: datetime) -> Visit | None:
         with unit_of_work(self._system.engine) as session:
@@ -113,6 +115,8 @@ class Gate:
         given, secret = form.get(TOKEN), request.state.form_secret
         if not secret or not isinstance(given, str) or not sessions.form_token_fits(secret, given):
             raise HTTPException(HTTPStatus.FORBIDDEN, "表单已失效，未作任何更改。请返回上一页刷新后重新提交。")
+        if any("\x00" in value for _, value in form.multi_items() if isinstance(value, str)):
+            raise HTTPException(HTTPStatus.BAD_REQUEST, "提交的内容中有无法识别的字符。")
         return form
 
 

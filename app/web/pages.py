@@ -22,10 +22,12 @@ from app.web.asked import BadQuery, LoanFilter, VoucherFilter
 from app.web.edge import Guarded
 from app.web.frame import FOLDER, Frame, common, query_of
 from app.web.gate import Clock, Gate, SignInNeeded, TooOften, actor_of, given
+from app.web.permissions import DRAFT, REVIEW
 from app.web.queries import home, loan, loans, night, vouchers
 from app.web.reports import ReportPages
 from app.web.signing_in import SignInPages
 from app.web.system import SystemPages
+from app.web.voucher_desk import VoucherDesk
 from app.wiring import System
 from ledger import audit
 from ledger.books import books, find_book
@@ -54,9 +56,10 @@ def make_app(system: System, now: Clock = clock) -> FastAPI:
         title="扶贫信贷工作台", docs_url=None, redoc_url=None, openapi_url=None, dependencies=[Depends(Gate(system, now))]
     )
     app.mount("/static", StaticFiles(directory=FOLDER / "static"))
-    for path, page in _shown(pages, SignInPages(frame), SystemPages(frame)):
+    desk = VoucherDesk(frame)
+    for path, page in (*_shown(pages, SignInPages(frame), SystemPages(frame)), *_desk_shown(desk)):
         app.add_api_route(path, page, methods=["GET", "HEAD"], response_class=HTMLResponse)
-    for path, deed in _done(pages, SignInPages(frame), SystemPages(frame)):
+    for path, deed in (*_done(pages, SignInPages(frame), SystemPages(frame)), *_desk_done(desk)):
         app.add_api_route(path, deed, methods=["POST"], response_class=HTMLResponse)
     _handle_refusals(app, frame)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=list(HOSTS))
@@ -107,6 +110,32 @@ def _done(pages: "_Pages", entry: SignInPages, system: SystemPages) -> tuple[tup
         ("/system/staff/grant", system.grant),
         ("/system/staff/end", system.end),
         ("/system/staff/factor", system.forget_factor),
+    )
+
+
+def _desk_shown(desk: VoucherDesk) -> tuple[tuple[str, Callable[..., Response]], ...]:
+    """Return the addresses that show something of the vouchers' desk."""
+    return (
+        ("/drafts", desk.drafts),
+        ("/drafts/{book_code}/new", desk.new),
+        (DRAFT, desk.draft),
+        (f"{DRAFT}/file/{{sha256}}", desk.file),
+        ("/review", desk.queue),
+        (REVIEW, desk.judge),
+        ("/vouchers/print", desk.paper),
+        ("/vouchers/correct", desk.correct),
+    )
+
+
+def _desk_done(desk: VoucherDesk) -> tuple[tuple[str, Callable[..., Response]], ...]:
+    """Return the addresses that do something with vouchers."""
+    return (
+        (f"{DRAFT}/save", desk.save),
+        (f"{DRAFT}/detach", desk.detach),
+        (f"{DRAFT}/discard", desk.discard),
+        ("/review/approve", desk.approve_many),
+        (f"{REVIEW}/approve", desk.approve),
+        (f"{REVIEW}/return", desk.give_back),
     )
 
 

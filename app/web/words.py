@@ -76,6 +76,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "solar.generated": "光伏应收电费",
     "solar.received": "光伏电费到账",
     "solar.swept": "光伏收益还贷",
+    "ledger.voucher": "手工凭证",
     "ledger.year_closed": "年度结转",
     "ledger.opening": "期初余额",
     "ledger.loaded": "历史凭证",
