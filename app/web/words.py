@@ -340,8 +340,15 @@ def parameter(name: str, value: object) -> str:
         return f"{yuan(value)} 元"
     if name == "max_rate":
         return percent(value) if isinstance(value, int) else references()[str(value)].name
+    if name == "extension_limits" and isinstance(value, list | tuple):
+        return "、".join(
+            f"{f'期限 {up_to} 个月内的' if up_to else '更长的'}可展 {f'原期限的 {of_term}%' if of_term else f'{months} 个月'}"
+            for up_to, of_term, months in value
+        )
+    if name.endswith("_percent") and isinstance(value, list | tuple):
+        return " 至 ".join(map(str, value))
     if isinstance(value, list | tuple):
-        return "、".join("/".join(map(str, part)) if isinstance(part, list | tuple) else str(part) for part in value)
+        return "、".join(map(str, value))
     return str(value)
 
 

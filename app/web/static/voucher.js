@@ -108,8 +108,9 @@ function take() {
 function settle(input) {
   if (!input) return;
   const row = input.closest("tr"), account = known(input.value.trim());
-  row.querySelector(".title").textContent = account ? account.title : input.value.trim() ? "没有这个科目" : "";
-  row.querySelector(".title").classList.toggle("red", Boolean(input.value.trim()) && !account);
+  const unknown = Boolean(input.value.trim()) && !account && (input !== choosing || choices.length === 0);
+  row.querySelector(".title").textContent = account ? account.title : unknown ? "没有这个科目" : "";
+  row.querySelector(".title").classList.toggle("red", unknown);
   for (const name of ["bank", "project"]) {
     const field = cell(row, name);
     if (!field) continue;
@@ -287,7 +288,7 @@ if (form && body) {
     count();
     remember();
   });
-  form.addEventListener("focusout", (event) => { if (event.target === choosing) { settle(choosing); hide(); } });
+  form.addEventListener("focusout", (event) => { if (event.target === choosing) { hide(); settle(event.target); } });
   document.getElementById("copy").addEventListener("click", () => {
     const filled = rows().filter((row) => cell(row, "account").value.trim());
     cell(addRow(filled.at(-1) ?? null), "account").focus();
