@@ -8,7 +8,7 @@ from pathlib import Path
 import pyotp
 import pytest
 from browser import HOST, TestClient, browser, hire, send, token_of
-from conftest import FIRST_DAY, fresh_database, open_city
+from conftest import FIRST_DAY, ROOT, fresh_database, open_city
 from fastapi.routing import APIRoute
 from sqlalchemy import Engine, create_engine, func, select, text
 from sqlalchemy.exc import DBAPIError
@@ -571,6 +571,18 @@ class TestSystemPages:
         assert page.count('<td class="day holiday"') > 10
         assert page.count('<td class="day shifted"') == 5
         assert client.get("/system/calendar?year=1").status_code == 400
+
+
+def test_every_habit_of_the_table_names_a_test_that_is_there() -> None:
+    lines = [line for line in (ROOT / "docs" / "security.md").read_text().splitlines() if line.startswith("| ")][1:]
+    assert len(lines) > 25
+    for line in lines:
+        named = re.findall(r"`(?:(tests/\w+\.py)|(Test\w+))::(test_\w+)`", line)
+        assert named, line
+        for file, kind, test in named:
+            body = (ROOT / (file or "tests/test_access.py")).read_text()
+            assert f"def {test}(" in body, test
+            assert not kind or f"class {kind}:" in body, kind
 
 
 def test_the_demos_people_get_passwords_by_chance_anew_at_every_start(system: System) -> None:

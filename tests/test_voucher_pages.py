@@ -160,11 +160,57 @@ class TestKeyboard:
             assert page.locator("[name=account]").first.input_value() == "1004"
             assert page.locator("#restored").is_visible()
 
+    def test_lines_are_copied_and_deleted_and_files_dropped(self, system: System, chromium: Browser, served: str) -> None:
+        with sitting(chromium, served, browser(system, Role.MAKER, name="张三")) as page:
+            page.goto(f"/drafts/{BOOK}/new")
+            accounts = page.locator("[name=account]")
+            accounts.first.fill("1004")
+            page.keyboard.press("Enter")
+            page.keyboard.press("ArrowDown")
+            page.keyboard.press("Enter")
+            page.keyboard.type("8.88")
+            page.keyboard.press("F7")
+            assert [accounts.nth(at).input_value() for at in (0, 1)] == ["1004", "1004"]
+            assert page.locator("#debit-total").inner_text() == "17.76"
+            assert page.locator("#difference").inner_text() == "借方多 17.76"
+            page.keyboard.press("Control+Delete")
+            assert page.locator("#debit-total").inner_text() == "8.88"
+            page.evaluate(
+                "() => { const all = new DataTransfer(); all.items.add(new File(['%PDF-1.7'], '回单.pdf')); "
+                "document.getElementById('drop').dispatchEvent(new DragEvent('drop', { dataTransfer: all, bubbles: true })); }"
+            )
+            assert page.locator("#file-names").inner_text() == "回单.pdf"
+            page.keyboard.press("F8")
+            page.wait_for_selector("h1:has-text('草稿')")
+            assert page.get_by_role("link", name="回单.pdf").count() == 1
+
     @pytest.mark.parametrize("fen", [0, 5, 10, 105, 140_950, 10_700_053, 1_000_000_000_000, 10_000_005_000, -320])
     def test_the_grid_says_amounts_in_words_as_papers_do(self, system: System, chromium: Browser, served: str, fen: int) -> None:
         with sitting(chromium, served, browser(system, Role.MAKER, name="张三")) as page:
             page.goto(f"/drafts/{BOOK}/new")
             assert page.evaluate(f"inWords({fen}n)") == in_words(fen)
+
+
+class TestEveryPage:
+    @pytest.mark.parametrize("role", [Role.SUPERVISOR, Role.OFFICE_CLERK, Role.BANK_CLERK, Role.SYSTEM_ADMIN, Role.AUDITOR])
+    def test_no_complaint_of_the_browser_and_a_name_for_every_field(
+        self, system: System, chromium: Browser, served: str, role: Role
+    ) -> None:
+        client = browser(system, role, bank="HMRCB" if role is Role.BANK_CLERK else None)
+        with sitting(chromium, served, client) as page:
+            page.goto("/me")
+            links = [link.get_attribute("href") for link in page.locator("header a").all()]
+            for link in sorted({link for link in links if link} | {"/password"}):
+                answer = page.goto(link)
+                assert answer is not None
+                assert answer.status == 200, link
+                nameless = page.evaluate(
+                    "() => [...document.querySelectorAll('input:not([type=hidden]), select, button')].filter(one => "
+                    "!(one.labels?.length || one.ariaLabel || one.textContent.trim() || one.ariaHidden)).map(one => one.outerHTML)"
+                )
+                assert nameless == [], link
+                wide = page.evaluate("() => document.documentElement.scrollWidth - innerWidth")
+                assert wide <= 0, f"{link} is wider than 1366"
 
 
 class TestReview:

@@ -345,10 +345,8 @@ def parameter(name: str, value: object) -> str:
             f"{f'期限 {up_to} 个月内的' if up_to else '更长的'}可展 {f'原期限的 {of_term}%' if of_term else f'{months} 个月'}"
             for up_to, of_term, months in value
         )
-    if name.endswith("_percent") and isinstance(value, list | tuple):
-        return " 至 ".join(map(str, value))
     if isinstance(value, list | tuple):
-        return "、".join(map(str, value))
+        return (" 至 " if name.endswith("_percent") else "、").join(map(str, value))
     return str(value)
 
 
