@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
+from urllib.parse import quote
 
 import pytest
 import uvicorn
 from browser import TestClient, browser, send
 from conftest import fresh_database, needs, open_city
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from sqlalchemy import text
@@ -343,6 +344,33 @@ class TestForm:
             codes = re.findall(r'name="account" value="([^"]+)"', page)
             assert len(codes) == 2
             assert set(codes) <= set(re.findall(r'data-code="([^"]+)"', page))
+
+    @pytest.mark.parametrize("rows", [{"bank": ["NONE", "NONE"]}, {"debit": ["1" + "0" * 14, ""]}, {"project": ["P1", ""]}])
+    def test_banks_projects_and_amounts_that_there_are_not_are_refused(self, system: System, rows: dict[str, list[str]]) -> None:
+        maker = browser(system, Role.MAKER, name="张三")
+        assert re.search("没有银行|金额过大|没有项目", draft(maker, "S-none", rows={**ROWS, **rows}, expect=409))
+        assert "S-none" not in maker.get("/drafts").text
+
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @given(
+        texts=st.lists(st.text(max_size=12), min_size=9, max_size=9), then=st.sampled_from(["save", "submit"]),
+        where=st.sampled_from(["save", "detach", "discard", "approve", "return", "correct", "print", "new"]),
+    )  # fmt: skip
+    def test_nothing_that_is_sent_breaks_a_page(self, system: System, texts: list[str], then: str, where: str) -> None:
+        client = browser(system, Role.SUPERVISOR, name="李四")
+        day, narration, sheets, account, bank, project, debit, serial, voucher = texts
+        fields = {
+            TOKEN: form_token(client.cookies[COOKIE]), "day": day, "narration": narration, "sheets": sheets, "account": account,
+            "bank": bank, "project": project, "debit": debit, "credit": "", "reason": narration, "sha256": account, "then": then,
+        }  # fmt: skip
+        named = quote(serial, safe="", errors="replace") or "x"
+        if where in ("correct", "print", "new"):
+            path = f"/drafts/{BOOK}/new" if where == "new" else f"/vouchers/{where}"
+            answer = client.get(path, params={"book": BOOK, "voucher": voucher, "template": narration})
+        else:
+            desk = "review" if where in ("approve", "return") else "drafts"
+            answer = client.post(f"/{desk}/{BOOK}/{named}/{where}", data=fields)
+        assert answer.status_code < 500, (where, texts)
 
     def test_a_wrong_row_is_named(self) -> None:
         with pytest.raises(FormRefused, match="第 1 行"):

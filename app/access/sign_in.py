@@ -18,6 +18,7 @@ LOCKED_FOR = timedelta(minutes=30)
 MOST_FROM_ADDRESS = 50
 ADDRESS_WINDOW = timedelta(minutes=15)
 WRONG = "用户名或密码不正确"
+WRONG_OLD = "原密码不正确"
 WRONG_CODE = "动态口令不正确或已用过，请输入手机上最新的六位数字"
 LOCKED = f"连续失败 {MOST_FAILURES} 次，已锁定 {LOCKED_FOR.seconds // 60} 分钟，请稍后再试"
 TOO_MANY = "来自本机地址的失败次数过多，请稍后再试"
@@ -55,6 +56,16 @@ def with_code(session: Session, cipher: Cipher, visit: Visit, code: str, now: da
         session, name, "signed in" if stage is Stage.FULL else "second factor accepted", name, {"address": visit.address}
     )
     return sessions.rotate(session, visit, stage, now), ""
+
+
+def knows_password(session: Session, visit: Visit, password: str, now: datetime) -> str:
+    """Return nothing if who is signed in knows his password, else why not; failures count as those of signing in."""
+    name = visit.member.name
+    refusal = _locked(session, name, visit.address, now)
+    if refusal:
+        sessions.end(session, visit.token, now)
+        return refusal
+    return "" if passwords.fits(session, name, password) else _failed(session, name, visit.address, now, WRONG_OLD)
 
 
 def first_stage(session: Session, member: Member, now: datetime) -> Stage:

@@ -164,6 +164,17 @@ def voucher_asked(text: str) -> str:
     return text
 
 
+def entry_asked(text: str) -> str:
+    """Return a voucher's month, word and number.
+
+    Raises:
+        BadQuery: not such as 2017-03-记-12.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-[^-\d\s]{1,4}-[0-9]{1,9}", text) or not text.isprintable():
+        raise BadQuery("凭证号应写成 2017-03-记-12 这样。")
+    return text
+
+
 def page_asked(text: str) -> int:
     """Return a page's number; the first if none is given.
 

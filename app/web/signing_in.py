@@ -96,10 +96,14 @@ class SignInPages:
     def take_password(self, request: Request) -> Response:
         """Give who is signed in a new password; all his sessions end, and this browser gets a new one."""
         visit, now = _visit(request), request.state.now
+        with self._frame.writing(request) as session:
+            stranger = sign_in.knows_password(session, visit, given(request, "old"), now)
+        if stranger:
+            return self._password(request, (stranger,), HTTPStatus.BAD_REQUEST)
         try:
             _require_same(given(request, "password"), given(request, "again"))
             with self._frame.writing(request) as session:
-                staff.change_password(session, visit.member.name, given(request, "old"), given(request, "password"), now)
+                staff.change_password(session, visit.member.name, given(request, "password"), now)
                 token = sessions.rotate(session, visit, Stage.FULL, now)
         except PasswordRefused as refusal:
             return self._password(request, refusal.reasons, HTTPStatus.BAD_REQUEST)

@@ -14,7 +14,7 @@ from starlette.datastructures import UploadFile
 from starlette.exceptions import HTTPException
 
 from app import papers, wiring
-from app.web.asked import BadQuery
+from app.web.asked import BadQuery, entry_asked
 from app.web.frame import Frame, common, query_of, see_other
 from app.web.gate import actor_of, given
 from app.web.pinyin import initials
@@ -29,7 +29,7 @@ from ledger.queries import StoredEntry, entry_numbered, entry_referenced
 from ledger.vouchers import drafting, review
 from ledger.vouchers.queries import content_of as file_content
 from ledger.vouchers.queries import find_voucher, steps, voucher_named
-from ledger.vouchers.voucher import Stage, Voucher
+from ledger.vouchers.voucher import Content, Stage, Voucher
 from registry.reference import bank_names
 from statements.voucher import render_voucher
 
@@ -74,6 +74,7 @@ class VoucherDesk:
             files = self._files(request)
             with self._frame.writing(request) as session:
                 book = _book(session, book_code)
+                _require_known(session, book, content)
                 one = find_voucher(session, book, _checked(serial))
                 kept = (
                     drafting.edit(session, one, content, actor) if one else drafting.draft(session, book, serial, content, actor)
@@ -167,12 +168,12 @@ class VoucherDesk:
         """Return the entry that a query names by book and number, such as 2017-03-记-12.
 
         Raises:
-            BadQuery: none bears the number.
+            BadQuery: it is no number, or none bears it.
         """
         book = _book(session, query_of(request)("book"))
-        reference = entry_numbered(session, book.id, query_of(request)("voucher"))
+        reference = entry_numbered(session, book.id, entry_asked(query_of(request)("voucher")))
         if reference is None:
-            raise BadQuery("没有这张凭证，凭证号应写成 2017-03-记-12 这样。")
+            raise BadQuery("没有这张凭证。")
         return entry_referenced(session, book.id, reference)
 
     def _begun(self, session: Session, request: Request, book: Book) -> VoucherForm:
@@ -248,6 +249,16 @@ class VoucherDesk:
                 content = file.file.read()
                 found.append((checked_name(file.filename, content), content))
         return found
+
+
+def _require_known(session: Session, book: Book, content: Content) -> None:
+    """Refuse lines that name a bank or a project that there is not.
+
+    Raises:
+        FormRefused: each is named.
+    """
+    if reasons := desk.unknown_dimensions(session, book, content):
+        raise FormRefused(reasons)
 
 
 def _checked(serial: str) -> str:

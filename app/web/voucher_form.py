@@ -19,6 +19,8 @@ ROWS = 6
 """How many rows an empty form has."""
 MOST_ROWS = 500
 MOST_SHEETS = 9999
+MOST_FEN = 10**15
+"""The largest amount of a line, 十万亿 yuan: far beyond any, and far within what the journal holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,9 +158,11 @@ def _posting(row: FormRow, number: int, reasons: list[str]) -> Posting | None:
             fen = parse_yuan(row.debit or row.credit)
         except NotMoney as refusal:
             reasons.append(f"第 {number} 行：{refusal}")
-        else:
+            return None
+        if abs(fen) <= MOST_FEN:
             dims = Dimensions(bank=row.bank or None, project=row.project or None)
             return Posting(row.account, Side.DEBIT if row.debit else Side.CREDIT, fen, dims)
+        reasons.append(f"第 {number} 行：金额过大")
     return None
 
 

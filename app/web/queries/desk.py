@@ -11,7 +11,8 @@ from ledger.books import Book, BookKind, books
 from ledger.queries import account_titles, entry_referenced
 from ledger.tables import account
 from ledger.vouchers.queries import vouchers
-from ledger.vouchers.voucher import Voucher
+from ledger.vouchers.voucher import Content, Voucher
+from registry.reference import bank_names
 from solar.tables import station
 
 
@@ -37,6 +38,18 @@ def manual_accounts(session: Session, book: Book) -> list[ManualAccount]:
         ManualAccount(code=row.code, title=row.title, needs=None if row.needs and getattr(book, row.needs, None) else row.needs)
         for row in session.execute(query.order_by(account.c.code))
     ]
+
+
+def unknown_dimensions(session: Session, book: Book, content: Content) -> list[str]:
+    """Return what of a voucher's lines names a bank or a project that there is not."""
+    known_banks, known_projects = bank_names(session), set(projects(session, book))
+    found = []
+    for number, line in enumerate(content.postings, 1):
+        if line.dimensions.bank is not None and line.dimensions.bank not in known_banks:
+            found.append(f"第 {number} 行：没有银行 {line.dimensions.bank}")
+        if line.dimensions.project is not None and line.dimensions.project not in known_projects:
+            found.append(f"第 {number} 行：本账套没有项目 {line.dimensions.project}")
+    return found
 
 
 def titles(session: Session, book: Book) -> dict[str, str]:
