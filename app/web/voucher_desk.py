@@ -161,7 +161,9 @@ class VoucherDesk:
     def correct(self, request: Request) -> HTMLResponse:
         """Show what a posted voucher says, and offer to take it back or to correct it (红字冲销、订正)."""
         with self._frame.reading(request) as session:
-            values = {**common(session), "stored": self._entry(session, request)}
+            stored = self._entry(session, request)
+            titles = desk.titles(session, _book(session, stored.entry.book))
+            values = {**common(session), "stored": stored, "titles": titles}
         return self._frame.page(request, "correct.html", **values, named=query_of(request)("voucher"))
 
     def _entry(self, session: Session, request: Request) -> StoredEntry:

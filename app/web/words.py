@@ -319,9 +319,15 @@ ACTIONS: Mapping[str, str] = {
     "voucher edited": "凭证修改", "voucher attached": "凭证添加附件", "voucher detached": "凭证移除附件",
     "voucher submitted": "凭证提交",
     "voucher returned": "凭证退回", "voucher approved": "凭证审核", "voucher posted": "凭证记账", "voucher discarded": "凭证作废",
-    "chief accountant appointed": "任命会计主管",
+    "chief accountant appointed": "任命会计主管", "posted": "记账",
 }  # fmt: skip
 """What actions of the audit log are called; one that is not here stands as it was written."""
+
+AUDIT_DETAILS: Mapping[str, str] = {
+    "address": "地址", "method": "方式", "reason": "事由", "role": "角色", "bank": "银行", "loan": "贷款", "references": "流水号",
+    "locked": "锁定", "name": "姓名", "since": "自",
+}  # fmt: skip
+"""What the details of the audit log are called."""
 
 PARAMETER_NAMES: Mapping[str, str] = {
     "registered": "限建档立卡户", "cap_fen": "余额上限",
@@ -361,7 +367,7 @@ NAMES = {
     "stream_kinds": STREAM_KINDS, "charge_kinds": CHARGES, "payers": PAYERS, "events": EVENTS, "methods": METHODS,
     "compound_bases": COMPOUND_BASES, "day_counts": DAY_COUNTS, "graces": GRACES,
     "settles": settles, "products": {product.code: product.name for product in products()},
-    "actions": ACTIONS, "parameter_names": PARAMETER_NAMES,
+    "actions": ACTIONS, "audit_details": AUDIT_DETAILS, "parameter_names": PARAMETER_NAMES,
     "parameter": parameter, "share": share, "event_fen": event_fen, "event_note": event_note, "count_names": COUNTS,
 }  # fmt: skip
 """What templates know: the names of codes, and how to read an event."""
