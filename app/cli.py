@@ -6,6 +6,7 @@ import socket
 import sys
 from collections import Counter
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -36,14 +37,18 @@ from app import (
     cli_solar,
     cli_subsidy,
     cli_suspicion,
+    cli_user,
     cli_voucher,
     opening,
     wiring,
 )
 from app import migrate as migrations
+from app.access.errors import AccessError
+from app.access.roles import SECOND_FACTOR
 from app.backup import NothingToBackUp
 from app.balances import BalanceRefused
 from app.bankfiles.layout import LayoutRefused
+from app.demo.people import people
 from app.demo.portfolio import LAST
 from app.demo.run import DemoStopped
 from app.demo.run import run as run_demo
@@ -92,6 +97,7 @@ app.add_typer(cli_claim.app, name="claim")
 app.add_typer(cli_solar.app, name="solar")
 app.add_typer(cli_subsidy.app, name="subsidy")
 app.add_typer(cli_suspicion.app, name="suspicion")
+app.add_typer(cli_user.app, name="user")
 app.add_typer(cli_voucher.app, name="voucher")
 app.add_typer(cli_period.app, name="period")
 app.command()(cli_balance.balance)
@@ -115,6 +121,7 @@ class PortTaken(Exception):
 
 REFUSED = (
     *REFUSALS,
+    AccessError,
     BackupRefused,
     BooksInUse,
     BalanceRefused,
@@ -186,6 +193,7 @@ def demo(
         with unit_of_work(system.engine) as session:
             print_status(status_of(session), assumed=True)
         if serve:
+            _show_people(system)
             _serve(system, 8000)
 
 
@@ -274,6 +282,16 @@ for _importer in IMPORTERS.values():
     _add_import(_importer.kind, _importer.title)
 
 
+def _show_people(system: System) -> None:
+    """Print the demo's users with their passwords, which are told here and nowhere else."""
+    with unit_of_work(system.engine) as session:
+        told = people(session, system.cipher, datetime.now(UTC))
+    say("Demo users (演示用户), name and password; the passwords are by chance, new at every start (密码每次启动随机生成):")
+    for name, (role, password) in told.items():
+        factor = ", enrols a telephone at sign-in (登录时绑定动态口令)" if role in SECOND_FACTOR else ""
+        say(f"  {name:<15} {password}  {role.label}{factor}")
+
+
 def _serve(system: System, port: int) -> None:
     import uvicorn  # noqa: PLC0415 - the web server is only needed here
 
@@ -285,7 +303,7 @@ def _serve(system: System, port: int) -> None:
             door.bind(("127.0.0.1", port))
         except OSError as error:
             raise PortTaken(port, error.strerror or str(error)) from error
-        server = uvicorn.Server(uvicorn.Config(make_app(system), log_level="warning"))
+        server = uvicorn.Server(uvicorn.Config(make_app(system), log_level="warning", server_header=False))
         say(f"The staff's pages (工作台) are on http://127.0.0.1:{port} until Ctrl-C.")
         with suppress(KeyboardInterrupt):
             server.run(sockets=[door])

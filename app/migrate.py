@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 
+import app.access.tables
 import app.bankfiles.tables
 import app.tables
 import guarantees.tables

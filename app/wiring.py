@@ -35,6 +35,7 @@ import solar.stations
 import solar.sweeping
 import solar.tables
 import solar.ties
+from app.access import second_factor
 from app.migrate import migrate
 from app.settings import Settings
 from guarantees.advance import PoolAdvance
@@ -128,7 +129,13 @@ def _has_no_secrets(url: str) -> bool:
     engine = engine_as(url, APP_ROLE)
     try:
         with Session(engine) as session:
-            kept = (registry.households.any_sealed, any_listed, ledger.banking.queries.any_sealed, solar.stations.any_sealed)
+            kept = (
+                registry.households.any_sealed,
+                any_listed,
+                ledger.banking.queries.any_sealed,
+                solar.stations.any_sealed,
+                second_factor.any_sealed,
+            )
             return not any(any_kept(session) for any_kept in kept)
     finally:
         engine.dispose()

@@ -18,6 +18,8 @@ from ledger.errors import UnknownBook
 from ledger.journal import BookCode
 from ledger.tables import account, book
 
+_CONFINED = "confined to bank"
+
 
 class BookKind(StrEnum):
     """What a book holds."""
@@ -94,7 +96,13 @@ def book_named(session: Session, code: BookCode) -> Book:
 def books(session: Session, kind: BookKind | None = None) -> list[Book]:
     """Return all books, or those of a kind, in order of their ids."""
     everything = remembered(session, "books", lambda: _books(session))
-    return [found for found in everything if kind is None or found.kind is kind]
+    of_bank = session.info.get(_CONFINED)
+    return [one for one in everything if (kind is None or one.kind is kind) and (of_bank is None or one.bank == of_bank)]
+
+
+def confine(session: Session, bank: str) -> None:
+    """Let a session know the books of one bank only, from now on: to it there are no others (银行只见本行账套)."""
+    session.info[_CONFINED] = bank
 
 
 def hold_books(session: Session, book_ids: Collection[int]) -> None:

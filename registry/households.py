@@ -168,6 +168,12 @@ def born_on(session: Session, cipher: Cipher, county: str, code: str) -> date | 
     return birth_date(cipher.open(sealed)) if sealed is not None else None
 
 
+def identity_of(session: Session, cipher: Cipher, county: str, code: str) -> str | None:
+    """Return a borrower's whole identity number (全号); None if there is no such borrower. Who asks has it logged."""
+    sealed = session.scalar(select(borrower.c.id_sealed).where(borrower.c.county == county, borrower.c.code == code))
+    return cipher.open(sealed) if sealed is not None else None
+
+
 def release_borrower(session: Session, county: str, code: str) -> None:
     """Let go of the ID and household of a borrower whose loans never were, so that a corrected roster may name them anew."""
     session.execute(

@@ -108,6 +108,19 @@ def test_addresses_that_lead_nowhere_are_refused(tmp_path: Path) -> None:
         assert "DATABASE_URL is not the address of a PostgreSQL" in desk.run("status", code=1, DATABASE_URL=address)
 
 
+def test_the_first_user_gets_a_link_and_never_a_password(shop: Shop) -> None:
+    said = shop.run("user", "add", "安全员", "--role", "security-admin")
+    assert re.search(r"http://127\.0\.0\.1:8000/welcome/[\w-]{32}", said)
+    assert "不能兼任" in shop.run("user", "grant", "安全员", "--role", "maker", code=1)
+    assert "不能兼任" in shop.run("user", "add", "二把手", "--role", "auditor", "--role", "maker", code=1)
+    assert "银行经办须指明" in shop.run("user", "add", "李经办", "--role", "bank-clerk", "--bank", "NONE", code=1)
+    assert "已被使用" in shop.run("user", "add", "安全员", code=1)
+    shop.run("user", "disable", "安全员")
+    listed = shop.run("user", "list")
+    assert "disabled (停用)" in listed
+    assert "1 users" in listed, "what was refused left nobody behind"
+
+
 def test_a_port_in_use_is_refused_and_a_terminated_server_takes_its_database_along(tmp_path: Path) -> None:
     desk = Desk(tmp_path)
     try:

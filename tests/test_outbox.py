@@ -4,22 +4,22 @@ from datetime import date, datetime
 from pathlib import Path
 
 import pytest
+from browser import browser
 from conftest import open_city
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import Engine, text
 from sqlalchemy.orm import Session
 from test_loan_life import bullet_loan
-from test_pages import TestClient
 from test_reconciliation import begin_account, book, lines, statement, take
 
 from app import outbox
+from app.access.roles import Role
 from app.issuing import files as paper_files
 from app.jobs import jobs
 from app.outbox import MONTH, SETTLEMENT, PapersFailed, Period, open_papers, periods
 from app.reminders import month_to_reconcile, open_reminders, remind
 from app.settings import SHANGHAI, Settings
-from app.web.pages import make_app
 from app.wiring import System, night_steps
 from ledger.banking import matching, sheets
 from ledger.books import Book
@@ -185,7 +185,7 @@ def test_what_waits_is_seen_until_it_is_settled(session: Session, city: dict[str
 
 
 def test_staff_see_on_the_first_page_what_waits(own_engine: Engine, cipher: Cipher, tmp_path: Path) -> None:
-    client = TestClient(make_app(System(own_engine, cipher, Settings(FUPIN_DATA=tmp_path))), base_url="http://127.0.0.1")  # type: ignore[call-arg]
+    client = browser(System(own_engine, cipher, Settings(FUPIN_DATA=tmp_path)), Role.OFFICE_CLERK)  # type: ignore[call-arg]
     assert "对账提醒" not in client.get("/").text
     with unit_of_work(own_engine) as session:
         open_city(session)

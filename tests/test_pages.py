@@ -2,7 +2,6 @@
 
 import html
 import re
-import warnings
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
@@ -10,6 +9,7 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
+from browser import TestClient, browser
 from conftest import fresh_database, open_city
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,6 +19,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from app import wiring
+from app.access.roles import Role
 from app.migrate import migrate
 from app.settings import Settings
 from app.status import status
@@ -47,12 +48,6 @@ from scheduling.close import close_through
 from scheduling.errors import StepFailed
 from statements.charts import Line, line_chart, ticks_of
 from statements.charts import wan as exact_wan
-
-with warnings.catch_warnings():
-    # Newer Starlette would rather have another client than httpx; both do what these tests need.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    warnings.simplefilter("ignore", UserWarning)
-    from starlette.testclient import TestClient
 
 FIRST, LAST = date(2017, 3, 15), date(2017, 6, 30)
 NAME, ID = "张三丰", "37160219700307123" + id_check_digit("37160219700307123")
@@ -121,7 +116,7 @@ def _system(engine: Engine, cipher: Cipher, folder: Path) -> System:
 
 
 def _client(system: System, *, raising: bool = True) -> TestClient:
-    return TestClient(make_app(system), base_url="http://127.0.0.1", raise_server_exceptions=raising)
+    return browser(system, Role.OFFICE_CLERK, raising=raising)
 
 
 @pytest.fixture
@@ -385,7 +380,7 @@ class TestRefusals:
     def test_nothing_can_be_sent(self, client: TestClient) -> None:
         answer = client.post("/loans", data={"q": "x"})
         assert answer.status_code == 405
-        assert "只供查询" in answer.text
+        assert "不接受提交" in answer.text
 
     def test_a_foreign_host_name_gets_nothing(self, lent: System) -> None:
         assert TestClient(make_app(lent), base_url="http://evil.example").get("/").status_code == 400

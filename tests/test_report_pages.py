@@ -9,16 +9,17 @@ from datetime import date
 from urllib.parse import unquote
 
 import pytest
+from browser import TestClient, browser
 from conftest import fresh_database, open_city
 from openpyxl import load_workbook
 from sqlalchemy import Engine, text
-from test_pages import TestClient, words
+from test_pages import words
 from worked_funds import INJECTED, live
 
+from app.access.roles import Role
 from app.migrate import migrate
 from app.settings import Settings
 from app.web import reports as report_pages
-from app.web.pages import make_app
 from app.wiring import System, reports
 from ledger.db import APP_ROLE, engine_as, unit_of_work
 from registry.cipher import Cipher
@@ -41,7 +42,7 @@ def lived(server_url: str, cipher: Cipher, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture
 def client(lived: System) -> TestClient:
-    return TestClient(make_app(lived), base_url="http://127.0.0.1")
+    return browser(lived, Role.OFFICE_CLERK)
 
 
 def links(page: str, shown: str) -> list[str]:
@@ -151,7 +152,7 @@ def test_a_report_that_is_not_there_is_not_found(client: TestClient) -> None:
 def test_before_the_books_are_begun_there_is_a_sentence(
     own_engine: Engine, cipher: Cipher, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    client = TestClient(make_app(System(own_engine, cipher, Settings())), base_url="http://127.0.0.1")
+    client = browser(System(own_engine, cipher, Settings()), Role.OFFICE_CLERK)
     assert client.get("/reports").status_code == 200
     answer = client.get("/reports/balance-sheet")
     assert (answer.status_code, "账套尚未启用" in answer.text) == (400, True)

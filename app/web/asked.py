@@ -14,6 +14,7 @@ from loans.products import products, small_loan_codes
 ALL_MONTHS = "all"
 SMALL_LOANS = "small"
 LONGEST_SEARCH = 64
+AUDIT = "/system/audit"
 
 
 class BadQuery(Exception):
@@ -113,6 +114,27 @@ class ReportFilter:
         )  # fmt: skip
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilter:
+    """Which lines of the audit log are asked for, at which address."""
+
+    path: str = AUDIT
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    first: date | None = None
+    last: date | None = None
+    page: int = 1
+
+    def address(self, page: int) -> str:
+        """Return the address of the same question's other page."""
+        values = {
+            "actor": self.actor, "action": "" if self.path != AUDIT else self.action, "subject": self.subject,
+            "from": str(self.first or ""), "to": str(self.last or ""), "page": str(page) if page > 1 else "",
+        }  # fmt: skip
+        return address_of(self.path, values)
+
+
 def address_of(path: str, values: dict[str, str]) -> str:
     """Return a path with the values that are not empty as its query string."""
     query = urlencode({name: value for name, value in values.items() if value})
@@ -139,6 +161,17 @@ def voucher_asked(text: str) -> str:
     """
     if text and not re.fullmatch(r"[^-\d\s]{1,4}-[0-9]{1,9}", text):
         raise BadQuery("凭证字号应写成 记-12 这样。")
+    return text
+
+
+def entry_asked(text: str) -> str:
+    """Return a voucher's month, word and number.
+
+    Raises:
+        BadQuery: not such as 2017-03-记-12.
+    """
+    if not re.fullmatch(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])-[^-\d\s]{1,4}-[0-9]{1,9}", text) or not text.isprintable():
+        raise BadQuery("凭证号应写成 2017-03-记-12 这样。")
     return text
 
 
@@ -236,9 +269,18 @@ def search_asked(text: str) -> str:
     Raises:
         BadQuery: too long, or with characters that no number has.
     """
+    return text_asked(text, "合同号")
+
+
+def text_asked(text: str, what: str) -> str:
+    """Return a text to search for.
+
+    Raises:
+        BadQuery: too long, or with characters that nothing written has.
+    """
     wanted = text.strip()
     if len(wanted) > LONGEST_SEARCH:
-        raise BadQuery(f"合同号最长 {LONGEST_SEARCH} 个字符。")
+        raise BadQuery(f"{what}最长 {LONGEST_SEARCH} 个字符。")
     if not wanted.isprintable():
-        raise BadQuery("合同号中有无法识别的字符。")
+        raise BadQuery(f"{what}中有无法识别的字符。")
     return wanted

@@ -2,20 +2,18 @@
 
 from collections.abc import Callable, Mapping
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse, Response
-from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 from starlette.exceptions import HTTPException
 
 from app.reports.asking import report_of
 from app.reports.files import csv_bytes, tail, xlsx
 from app.web import asked as ask
-from app.web import queries
 from app.web.asked import BadQuery, ReportFilter, address_of
+from app.web.frame import Frame, common
 from app.wiring import reports
 from ledger.books import Book, books
 from ledger.errors import FutureDate, NoBusinessDay, UnknownBook
@@ -37,16 +35,16 @@ TYPES = {
 
 
 class ReportPages:
-    """The pages of reports of one system; `page` renders a template, `common` tells what every page shows."""
+    """The pages of reports of one system."""
 
-    def __init__(self, engine: Engine, page: Callable[..., HTMLResponse], common: Callable[[Session], dict[str, Any]]) -> None:
-        self._engine, self._page, self._common = engine, page, common
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
 
-    def index(self) -> HTMLResponse:
+    def index(self, request: Request) -> HTMLResponse:
         """List the reports (报表目录)."""
-        with queries.reading(self._engine) as session:
-            values = self._common(session)
-        return self._page("reports.html", **values, forms=[form for form, _ in reports().values()])
+        with self._frame.reading(request) as session:
+            values = common(session)
+        return self._frame.page(request, "reports.html", **values, forms=[form for form, _ in reports().values()])
 
     def show(self, request: Request, name: str) -> HTMLResponse:
         """Show one report (报表).
@@ -56,18 +54,18 @@ class ReportPages:
             BadQuery: it can't be answered.
         """
         form = _form(name)
-        with queries.reading(self._engine) as session:
+        with self._frame.reading(request) as session:
             every = [book for book in books(session) if book.kind in form.kinds]
             asked = _asked(request, form, every)
             made = _made(session, asked)
-            values = self._common(session)
+            values = common(session)
         last = max(1, -(-len(made.rows) // ROWS))
         if asked.page > last:
             raise BadQuery(f"没有第 {asked.page} 页，一共 {last} 页。")
         shown = made.rows[(asked.page - 1) * ROWS : asked.page * ROWS]
-        return self._page(
-            "report.html", **values, form=form, asked=asked, made=made, books=every, last=last, shown=shown, spreads=SPREADS,
-            tail=lambda one: list(tail(one)), opens=lambda row: _opens(asked, row),
+        return self._frame.page(
+            request, "report.html", **values, form=form, asked=asked, made=made, books=every, last=last, shown=shown,
+            spreads=SPREADS, tail=lambda one: list(tail(one)), opens=lambda row: _opens(asked, row),
         )  # fmt: skip
 
     def xlsx(self, request: Request, name: str) -> Response:
@@ -80,7 +78,7 @@ class ReportPages:
 
     def _file(self, request: Request, name: str, ending: str, write: Callable[[Report], bytes]) -> Response:
         form = _form(name)
-        with queries.reading(self._engine) as session:
+        with self._frame.reading(request) as session:
             every = [book for book in books(session) if book.kind in form.kinds]
             made = _made(session, _asked(request, form, every))
         called = f"{made.title}-{made.scope.name}-{made.period}{ending}"

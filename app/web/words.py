@@ -7,6 +7,7 @@ from fractions import Fraction
 from functools import singledispatch
 
 from app.papers import CHARGES, METHODS
+from ledger.audit import REVEALED
 from ledger.books import BookKind
 from ledger.money import percent, round_half_up, yuan
 from loans.events import (
@@ -29,6 +30,7 @@ from loans.events import (
 )
 from loans.products import product_name, products
 from loans.terms import CompoundBase, Cycle, DayCount, GraceKind, LoanTerms, StreamKind, Unit
+from loans.terms.rates import references
 from registry.errors import BadIdentity
 from registry.identity import checked_id, masked_id, masked_name
 from statements.charts import FEN_PER_WAN
@@ -78,6 +80,7 @@ ENTRY_KINDS: Mapping[str, str] = {
     "solar.received": "光伏电费到账",
     "solar.swept": "光伏收益还贷",
     "solar.contributed": "缴存补足资金",
+    "ledger.voucher": "手工凭证",
     "ledger.year_closed": "年度结转",
     "ledger.opening": "期初余额",
     "ledger.loaded": "历史凭证",
@@ -309,6 +312,54 @@ COUNTS: Mapping[str, str] = {
 }  # fmt: skip
 """What the counts of the night's steps are called."""
 
+ACTIONS: Mapping[str, str] = {
+    "signed in": "登录", "signed out": "退出", "password accepted": "密码通过", "second factor accepted": "动态口令通过",
+    "sign-in failed": "登录失败", "sign-in refused": "锁定期间尝试登录", "second factor enrolled": "绑定动态口令",
+    "second factor forgotten": "解绑动态口令", "password changed": "修改密码",
+    "password set by one-time link": "凭一次性链接设置密码",
+    "staff added": "新增用户", "staff disabled": "停用用户", "one-time link made": "生成一次性链接",
+    "role granted": "授予角色",
+    "role ended": "收回角色", "page refused": "越权访问被拒", REVEALED: "查看全号", "voucher drafted": "凭证制单",
+    "voucher edited": "凭证修改", "voucher attached": "凭证添加附件", "voucher detached": "凭证移除附件",
+    "voucher submitted": "凭证提交",
+    "voucher returned": "凭证退回", "voucher approved": "凭证审核", "voucher posted": "凭证记账", "voucher discarded": "凭证作废",
+    "chief accountant appointed": "任命会计主管", "posted": "记账",
+}  # fmt: skip
+"""What actions of the audit log are called; one that is not here stands as it was written."""
+
+AUDIT_DETAILS: Mapping[str, str] = {
+    "address": "地址", "method": "方式", "reason": "事由", "role": "角色", "bank": "银行", "loan": "贷款", "references": "流水号",
+    "locked": "锁定", "name": "姓名", "since": "自",
+}  # fmt: skip
+"""What the details of the audit log are called."""
+
+PARAMETER_NAMES: Mapping[str, str] = {
+    "registered": "限建档立卡户", "cap_fen": "余额上限",
+    "subsidised_cap_fen": "贴息本金上限", "covered_cap_fen": "风险补偿本金上限",
+    "max_months": "最长期限（月）", "max_extensions": "展期续贷次数", "extension_limits": "展期期限", "max_rate": "利率上限",
+    "penalty_percent": "逾期罚息（%）", "misuse_percent": "挪用罚息（%）", "min_age": "最低年龄", "max_age": "最高年龄",
+    "forbidden_purposes": "禁止用途", "approval_required": "放款前须审批",
+}  # fmt: skip
+
+
+def parameter(name: str, value: object) -> str:
+    """Return the value of a parameter of policy as staff read it."""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, int) and name.endswith("_fen"):
+        return f"{yuan(value)} 元"
+    if name == "max_rate":
+        return percent(value) if isinstance(value, int) else references()[str(value)].name
+    if name == "extension_limits" and isinstance(value, list | tuple):
+        return "、".join(
+            f"{f'期限 {up_to} 个月内的' if up_to else '更长的'}可展 {f'原期限的 {of_term}%' if of_term else f'{months} 个月'}"
+            for up_to, of_term, months in value
+        )
+    if isinstance(value, list | tuple):
+        return (" 至 " if name.endswith("_percent") else "、").join(map(str, value))
+    return str(value)
+
+
 FILTERS = {
     "yuan": yuan, "wan": wan, "percent": percent, "grouped": grouped, "day": day, "without_ids": without_ids, "person": person,
     "masked_name": masked_name, "product": product_name, "moment": moment,
@@ -320,6 +371,7 @@ NAMES = {
     "stream_kinds": STREAM_KINDS, "charge_kinds": CHARGES, "payers": PAYERS, "events": EVENTS, "methods": METHODS,
     "compound_bases": COMPOUND_BASES, "day_counts": DAY_COUNTS, "graces": GRACES,
     "settles": settles, "products": {product.code: product.name for product in products()},
-    "share": share, "event_fen": event_fen, "event_note": event_note, "count_names": COUNTS,
+    "actions": ACTIONS, "audit_details": AUDIT_DETAILS, "parameter_names": PARAMETER_NAMES,
+    "parameter": parameter, "share": share, "event_fen": event_fen, "event_note": event_note, "count_names": COUNTS,
 }  # fmt: skip
 """What templates know: the names of codes, and how to read an event."""
