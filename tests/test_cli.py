@@ -545,16 +545,16 @@ def test_seals_are_verified_and_what_the_owner_changed_is_named(shop: Shop) -> N
         loosen, tighten = (f"ALTER TABLE ledger.journal_entry {what} TRIGGER append_only" for what in ("DISABLE", "ENABLE"))
         with owner.begin() as connection:
             connection.execute(text(loosen))
-            reference, said = connection.execute(
-                text("SELECT reference, narration FROM ledger.journal_entry WHERE book_id = 1 AND seq = 1")
+            seq, reference, said = connection.execute(
+                text("SELECT seq, reference, narration FROM ledger.journal_entry WHERE book_id = 1 ORDER BY seq LIMIT 1")
             ).one()
-            alter = text("UPDATE ledger.journal_entry SET narration = :n WHERE book_id = 1 AND seq = 1")
+            alter = text(f"UPDATE ledger.journal_entry SET narration = :n WHERE book_id = 1 AND seq = {seq}")
             connection.execute(alter, {"n": "改过的"})
         shown = shop.run("seal", "verify", "--heads", "heads.csv", code=1)
-        assert re.search(rf"RCF-\S+ +│ journal .*│ 1 +│ {re.escape(reference)} +│ changed 内容被改", shown)
+        assert re.search(rf"RCF-\S+ +│ journal .*│ {seq} +│ {re.escape(reference)} +│ changed 内容被改", shown)
         assert "1 do not fit (不符)" in shown
         (found,) = json.loads(shop.run("seal", "verify", "--json", code=1))["findings"]
-        assert (found["seq"], found["reference"], found["fault"]) == (1, reference, "changed")
+        assert (found["seq"], found["reference"], found["fault"]) == (seq, reference, "changed")
         assert "rows that do not fit their seals in" in shop.run("verify", code=1)
         with owner.begin() as connection:
             connection.execute(alter, {"n": said})

@@ -53,12 +53,13 @@ RATE = 43_500_000
 
 
 def close_nights(session: Session, first: date, last: date) -> None:
-    """Close days in this session, as scheduling does with transactions of its own."""
-    day = first
+    """Close days in this session, as scheduling does with transactions of its own when it catches up."""
+    day, steps = first, wiring.night_steps()
     while day <= last:
         flip(session, day + DAY)
-        for step in wiring.night_steps():
-            step.work(session, day)
+        quiet = day < last and wiring.night_rests(session, day)
+        for step in steps:
+            (step.at_rest if quiet and step.at_rest else step.work)(session, day)
         day += DAY
 
 

@@ -18,6 +18,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, text
 from sqlalchemy.orm import Session
+from test_loan_life import close_nights
 
 import ledger.queries
 from app import wiring
@@ -592,12 +593,7 @@ def begin_on(session: Session, first: date) -> None:
 
 
 def close(session: Session, first: date, last: date) -> None:
-    day = first
-    while day <= last:
-        flip(session, day + DAY)
-        for step in wiring.night_steps():
-            step.work(session, day)
-        day += DAY
+    close_nights(session, first, last)
 
 
 def book(session: Session, contract: Contract, *events: LoanEvent) -> list[Booked]:
