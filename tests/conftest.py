@@ -28,6 +28,14 @@ FIRST_DAY = date(2017, 1, 1)
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+LONGEST = ("test_demo.py", "test_hundred_thousand.py", "test_cli.py", "test_seals.py", "test_imports.py")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let the longest files begin first, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+
 @pytest.fixture(scope="session")
 def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The address of a database server on which tests may make databases."""

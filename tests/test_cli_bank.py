@@ -85,7 +85,7 @@ def test_a_special_account_from_its_registration_to_a_signed_sheet(desk: Desk) -
     assert "张*" in shown
     assert "张三" not in shown
     assert "2017-03-01" in desk.run("bank", "show")
-    refused = desk.run("bank", "match", *AT, "--posting", "3/1", "--line", "1/2", code=1)
+    refused = desk.run("bank", "match", *AT, "--posting", "4/1", "--line", "1/2", code=1)
     assert "账面 200.00 与对账单 3.00 不等" in refused
     assert "编号应如 15/1" in desk.run("bank", "match", *AT, "--posting", "x", code=2)
     sheet = ("bank", "reconcile", *AT, "--as-of", "2017-03-01")

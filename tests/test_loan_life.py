@@ -52,12 +52,12 @@ from registry.identity import id_check_digit
 RATE = 43_500_000
 
 
-def close_nights(session: Session, first: date, last: date) -> None:
-    """Close days in this session, as scheduling does with transactions of its own when it catches up."""
+def close_nights(session: Session, first: date, last: date, *, whole: bool = False) -> None:
+    """Close days in this session, as scheduling does with transactions of its own when it catches up; or each night whole."""
     day, steps = first, wiring.night_steps()
     while day <= last:
         flip(session, day + DAY)
-        quiet = day < last and wiring.night_rests(session, day)
+        quiet = not whole and day < last and wiring.night_rests(session, day)
         for step in steps:
             (step.at_rest if quiet and step.at_rest else step.work)(session, day)
         day += DAY

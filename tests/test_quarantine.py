@@ -102,7 +102,7 @@ def undisturbed(
     made: list[Any] = []
     with suppress(_Over), session.begin_nested():
         portfolio(session, lb)
-        close_nights(session, START, through)
+        close_nights(session, START, through, whole=True)
         assert not failing(session)
         made += [of_loans(session, lb), of_books(session)]
         raise _Over
@@ -148,22 +148,22 @@ def test_a_broken_loan_is_set_aside_and_once_released_has_missed_nothing(
     on_the_day, _ = undisturbed(session, lb, day + 2 * DAY)
     at_the_end, books_at_the_end = undisturbed(session, lb, END)
     loans = portfolio(session, lb)
-    close_nights(session, START, day - DAY)
+    close_nights(session, START, day - DAY, whole=True)
     sick = loans[SICK]
     poison(session, sick)
-    close_nights(session, day, day + 2 * DAY)
+    close_nights(session, day, day + 2 * DAY, whole=True)
     (aside,) = set_aside_now(session)
     assert (aside.contract, aside.since, aside.step) == (SICK, day, step)
     assert frozen_fen(session, aside) > 0
     others = {name: rows for name, rows in of_loans(session, lb).items() if name != SICK}
     assert others == {name: rows for name, rows in on_the_day.items() if name != SICK}
     assert not failing(session), "every tie holds with the loan in quarantine"
-    close_nights(session, day + 3 * DAY, date(2017, 4, 8))
+    close_nights(session, day + 3 * DAY, date(2017, 4, 8), whole=True)
     mend_terms(session, sick)
     catch_up(session, set_aside_now(session), "t")
     assert not set_aside_now(session)
     assert not failing(session)
-    close_nights(session, date(2017, 4, 9), END)
+    close_nights(session, date(2017, 4, 9), END, whole=True)
     assert of_loans(session, lb) == at_the_end
     assert of_books(session) == books_at_the_end
     assert not failing(session)
@@ -173,18 +173,18 @@ def test_three_sick_loans_of_a_night_are_found_whatever_ails_them(session: Sessi
     lb = city["LB"]
     at_the_end, books_at_the_end = undisturbed(session, lb, END)
     loans = portfolio(session, lb)
-    close_nights(session, START, date(2017, 3, 21))
+    close_nights(session, START, date(2017, 3, 21), whole=True)
     unknown_day_count(session, loans["C1"])
     overflow(session, loans["C6"])
     unknown_day_count(session, loans["C7"])
-    close_nights(session, date(2017, 3, 22), date(2017, 3, 31))
+    close_nights(session, date(2017, 3, 22), date(2017, 3, 31), whole=True)
     assert {one.contract for one in set_aside_now(session)} == {"C1", "C6", "C7"}
     assert not failing(session)
     catch_up(session, [one for one in set_aside_now(session) if one.contract == "C6"], "t")
-    close_nights(session, date(2017, 4, 1), date(2017, 4, 3))
+    close_nights(session, date(2017, 4, 1), date(2017, 4, 3), whole=True)
     assert not failing(session)
     catch_up(session, set_aside_now(session), "t")
-    close_nights(session, date(2017, 4, 4), END)
+    close_nights(session, date(2017, 4, 4), END, whole=True)
     assert (of_loans(session, lb), of_books(session)) == (at_the_end, books_at_the_end)
     assert not failing(session)
 
@@ -195,31 +195,31 @@ def test_a_write_to_a_loan_that_is_behind_brings_it_up_to_date_first(session: Se
     made: list[Any] = []
     with suppress(_Over), session.begin_nested():
         loans = portfolio(session, lb)
-        close_nights(session, START, paid_on - DAY)
+        close_nights(session, START, paid_on - DAY, whole=True)
         repay(session, [(loans[SICK], payment)], "t")
-        close_nights(session, paid_on, END)
+        close_nights(session, paid_on, END, whole=True)
         made += [of_loans(session, lb), of_books(session)]
         raise _Over
     loans = portfolio(session, lb)
-    close_nights(session, START, date(2017, 3, 22))
+    close_nights(session, START, date(2017, 3, 22), whole=True)
     unknown_day_count(session, loans[SICK])
-    close_nights(session, date(2017, 3, 23), paid_on - DAY)
+    close_nights(session, date(2017, 3, 23), paid_on - DAY, whole=True)
     assert [one.contract for one in set_aside_now(session)] == [SICK]
     (foreseen,) = repay(session, [(loans[SICK], payment)], "t", dry_run=True)
     assert [one.contract for one in set_aside_now(session)] == [SICK], "a dry run releases nothing"
     (booked,) = repay(session, [(loans[SICK], payment)], "t")
     assert (foreseen.entry, foreseen.life) == (booked.entry, booked.life)
     assert not set_aside_now(session)
-    close_nights(session, paid_on, END)
+    close_nights(session, paid_on, END, whole=True)
     assert [of_loans(session, lb), of_books(session)] == made
     assert not failing(session)
 
 
 def test_a_write_to_a_loan_that_stays_broken_is_refused_and_leaves_no_trace(session: Session, city: dict[str, Book]) -> None:
     loans = portfolio(session, city["LB"])
-    close_nights(session, START, date(2017, 3, 31))
+    close_nights(session, START, date(2017, 3, 31), whole=True)
     spoilt_terms(session, loans[SICK])
-    close_nights(session, date(2017, 4, 1), date(2017, 4, 2))
+    close_nights(session, date(2017, 4, 1), date(2017, 4, 2), whole=True)
     before = of_books(session)
     payment = Repaid(reference="r", value_date=date(2017, 4, 3), fen=100)
     with pytest.raises(StillBroken, match=r"C4 自 2017-04-01 日终起隔离，尚不能补齐.*条款数据已损坏"), session.begin_nested():
@@ -233,9 +233,9 @@ def test_a_write_to_a_loan_that_stays_broken_is_refused_and_leaves_no_trace(sess
 
 def test_a_loan_repaired_to_something_else_than_what_is_booked_is_not_released(session: Session, city: dict[str, Book]) -> None:
     loans = portfolio(session, city["LB"])
-    close_nights(session, START, date(2017, 3, 24))
+    close_nights(session, START, date(2017, 3, 24), whole=True)
     unknown_day_count(session, loans[SICK])
-    close_nights(session, date(2017, 3, 25), date(2017, 3, 26))
+    close_nights(session, date(2017, 3, 25), date(2017, 3, 26), whole=True)
     as_owner(
         session,
         "UPDATE loans.loan SET terms = jsonb_set(terms, '{rates,0,rate_ppb}', '99000000') WHERE id = :id",
@@ -249,11 +249,11 @@ def test_what_is_frozen_stays_no_more_and_no_less(session: Session, city: dict[s
     """Only the sick loan has interest, so what stands there is its own, night after night, over the month's end."""
     lb = city["LB"]
     sick = bullet_loan(session, lb, date(2016, 12, 25), 5_000_000)
-    close_nights(session, START, date(2017, 3, 24))
+    close_nights(session, START, date(2017, 3, 24), whole=True)
     held = accrued_fen(session)
     assert held == 2_417 + 25, "4 days of 50,000 at 4.35 % since the settlement, and of the unpaid 519.58"
     unknown_day_count(session, sick)
-    close_nights(session, date(2017, 3, 25), date(2017, 4, 2))
+    close_nights(session, date(2017, 3, 25), date(2017, 4, 2), whole=True)
     assert accrued_fen(session) == held
     (aside,) = set_aside_now(session)
     assert frozen_fen(session, aside) == held
