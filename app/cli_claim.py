@@ -23,8 +23,8 @@ from guarantees.claims.papers import Paper, lodge, missing, papers_of
 from guarantees.claims.queries import claims, claims_numbered
 from guarantees.claims.receivable import late, recoveries
 from guarantees.claims.rules import PAPERS, FilingRule, agree, rule_on
-from guarantees.errors import ClaimRefused
-from guarantees.queries import pool_at
+from guarantees.errors import ClaimRefused, NoPool
+from guarantees.queries import pool_at, pools
 from ledger.books import book_named
 from ledger.business_day import business_date
 from ledger.db import unit_of_work
@@ -165,7 +165,10 @@ def rule(
     """Agree what a pool's claims need from a day on (申报要求)."""
     names = tuple(name for name in papers.split("、") if name)
     with opened() as system, unit_of_work(system.engine) as session:
-        pool = pool_at(session, book_named(session, BookCode(book)).county, bank)
+        mine = book_named(session, BookCode(book))
+        pool = pools(session).get((mine.id, bank))
+        if pool is None:
+            raise NoPool(mine.county, bank)
         wanted = FilingRule(valid_from=valid_from.date(), dunnings=dunnings, papers=names, source=source)
         fresh = agree(session, pool, wanted, by)
     say(f"{book}/{bank} from {valid_from.date()}: {dunnings} dunnings, {len(names)} papers{'' if fresh else ' (已是如此)'}")

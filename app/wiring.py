@@ -258,6 +258,9 @@ def _sweep(session: Session, closing: date) -> Mapping[str, int]:
 
 
 def _pools(session: Session, closing: date) -> Mapping[str, int]:
+    all_pools = guarantees.queries.pools(session, closing).values()
+    guarantees.queries.lock(session, all_pools)
+    hold_books(session, [*{one.book.id for one in all_pools}, *(book.id for book in books(session, BookKind.LOANS))])
     shared = guarantees.claims.share_recoveries(session, closing)
     found = guarantees.queries.loads(session, closing)
     return {

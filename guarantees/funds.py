@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from guarantees import entries
 from guarantees.errors import GuaranteeError, NoPool, ReceiptRefused
-from guarantees.queries import NO_LOAD, available_fen, loads, lock, pool_at, pools
+from guarantees.queries import NO_LOAD, available_fen, loads, lock, pools
 from ledger.books import Book, BookKind, find_book, loan_book_code
 from ledger.business_day import business_date, business_date_from
 from ledger.journal import Dimensions, JournalEntry
@@ -71,16 +71,20 @@ def withdraw(session: Session, book: Book, references: Sequence[tuple[str, date]
     require_backed(session, book, lambda reason: ReceiptRefused(book.code, reason), "撤销")
 
 
-def require_backed(session: Session, book: Book, refusal: Callable[[str], GuaranteeError], doing: str) -> None:
-    """Refuse what left a fund with less than it has promised, or than its loans need; its pools are held by the caller.
+def require_backed(
+    session: Session, book: Book, refusal: Callable[[str], GuaranteeError], doing: str, at: str | None = None
+) -> None:
+    """Refuse what left a fund, at a bank or at any, with less than it has promised, or than its loans need.
+
+    Its pools are held by the caller.
 
     Raises:
         GuaranteeError: the refusal that is made of the reason.
     """
     for _, _, bank in turnovers(session, books=[book.id], accounts=[entries.CASH], by=("bank",)):
-        if available(session, book.id, str(bank)) < 0:
+        if at in (None, bank) and available(session, book.id, str(bank)) < 0:
             raise refusal(f"{bank} 的资金已批准支付，{doing}后可用余额为负")
-    mine = [one for one in pools(session).values() if one.book.id == book.id]
+    mine = [one for one in pools(session).values() if one.book.id == book.id and at in (None, one.bank)]
     behind = loads(session) if mine else {}
     for one in mine:
         principal = behind.get((one.book.id, one.bank), NO_LOAD).principal_fen
@@ -91,6 +95,7 @@ def require_backed(session: Session, book: Book, refusal: Callable[[str], Guaran
 def require_partner(session: Session, book: Book, bank: str) -> None:
     """Refuse a bank that the fund has nothing to do with."""
     if book.kind is BookKind.COMPENSATION:
-        pool_at(session, book.county, bank)
+        if (book.id, bank) not in pools(session):
+            raise NoPool(book.county, bank)
     elif find_book(session, loan_book_code(book.county, bank)) is None:
         raise NoPool(book.county, bank)

@@ -12,9 +12,9 @@ from enum import StrEnum
 from sqlalchemy.orm import Session
 
 from guarantees import entries
-from guarantees.errors import MovementRefused, NoPool
+from guarantees.errors import MovementRefused
 from guarantees.funds import require_backed, require_partner, withdraw
-from guarantees.queries import lock, pool_at, pools
+from guarantees.queries import lock, pools
 from guarantees.terms import InterestTo
 from ledger.books import Book, BookKind
 from ledger.business_day import business_date_from
@@ -44,7 +44,8 @@ _LABELS = {
     MovementKind.INTEREST: "专户利息", MovementKind.REMITTED: "专户利息上缴财政", MovementKind.RETURNED: "资金退回财政",
     MovementKind.FEE: "银行扣收手续费", MovementKind.REFUNDED: "银行退回手续费", MovementKind.TRANSFERRED: "风险补偿金划转",
 }  # fmt: skip
-_LEAVES = (MovementKind.REMITTED, MovementKind.RETURNED, MovementKind.FEE, MovementKind.TRANSFERRED)
+_LEAVES = (MovementKind.RETURNED, MovementKind.TRANSFERRED)
+"""What takes from the money behind loans and claims: interest that is remitted was never the fund's, a fee is taken already."""
 _OF_POOLS = (MovementKind.FEE, MovementKind.REFUNDED, MovementKind.TRANSFERRED)
 _ENTRIES: dict[MovementKind, Callable[[int, Dimensions], entries.Lines]] = {
     MovementKind.INTEREST: entries.interest_kept, MovementKind.REMITTED: entries.interest_remitted,
@@ -85,8 +86,8 @@ def move(session: Session, one: Movement, actor: str) -> bool:
         postings=_postings(session, one),
     )  # fmt: skip
     posted = post_many(session, [entry])[0]
-    if one.kind in _LEAVES:
-        require_backed(session, one.book, lambda reason: MovementRefused(one.book.code, reason), one.kind.label)
+    if one.kind in _LEAVES and posted.fresh:
+        require_backed(session, one.book, lambda reason: MovementRefused(one.book.code, reason), one.kind.label, one.bank)
     if one.kind is MovementKind.REFUNDED:
         _require_charged(session, one)
     return posted.fresh
@@ -127,11 +128,8 @@ def _postings(session: Session, one: Movement) -> entries.Lines:
 
 def _to_treasury(session: Session, one: Movement) -> bool:
     """Tell whether the county's terms of that day give the interest to the treasury; a fund without a pool keeps it."""
-    try:
-        terms = pool_at(session, one.book.county, one.bank, one.day).terms
-    except NoPool:
-        return False
-    return terms.interest is InterestTo.TREASURY
+    mine = pools(session, one.day).get((one.book.id, one.bank))
+    return mine is not None and mine.terms.interest is InterestTo.TREASURY
 
 
 def _require_sound(session: Session, one: Movement) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from guarantees.claims.claim import Claim
 from guarantees.claims.queries import waiting_for_payment
-from guarantees.entries import CASH
+from guarantees.entries import CASH, INTEREST_DUE
 from guarantees.errors import ClaimRefused
 from guarantees.pool import Pool
 from ledger.limits import held
@@ -29,7 +29,8 @@ class Place:
 
 def line(session: Session, one: Pool) -> list[Place]:
     """Return the approved claims of a pool that wait for money, in order of approval."""
-    return _places(_waiting(session, one), held(session, one.book.id, CASH, one.bank))
+    cash = held(session, one.book.id, CASH, one.bank) - held(session, one.book.id, INTEREST_DUE, one.bank)
+    return _places(_waiting(session, one), cash)
 
 
 def next_in_line(session: Session, one: Pool) -> Claim | None:

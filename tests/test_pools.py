@@ -229,6 +229,42 @@ def test_claims_are_paid_whole_and_in_order_of_approval(session: Session, late: 
     assert (held(session, rcf.id, "1004", BANK), queue.line(session, first.pool)) == (0, [])
 
 
+def test_a_claim_that_waits_past_a_settlement_is_paid_what_was_claimed(session: Session, pooled: dict[str, Book]) -> None:
+    """Interest that falls due after the filing is not claimed, and keeps the claim from nothing.
+
+    50,000 元 of 2017-03-15, its interest of three quarters unpaid on 2017-09-26: 36.25 + 555.83 + 555.83; 549.79 comes later.
+    """
+    filed_on, later = date(2017, 9, 26), date(2017, 12, 22)
+    close_nights(session, FIRST_DAY, date(2017, 3, 14))
+    contract = bullet_loan(session, pooled["LB"], date(2017, 3, 15), 5_000_000, name="C1")
+    close_nights(session, date(2017, 3, 15), filed_on - DAY)
+    assert claims.file(session, contract, "D1", filed_on, "银行").basis_fen == 5_000_000 + 3_625 + 55_583 + 55_583
+    claims.check(session, all_claims(session)[pooled["RCF"].id, "D1"], filed_on, "扶贫办", note="已入户核实")
+    claims.approve(session, all_claims(session)[pooled["RCF"].id, "D1"], filed_on, "局长")
+    close_nights(session, filed_on, later - DAY)
+    claims.pay(session, all_claims(session)[pooled["RCF"].id, "D1"], later, "财政局")
+    paid = all_claims(session)[pooled["RCF"].id, "D1"]
+    assert (paid.paid_on, paid.basis_fen) == (later, 5_114_791)
+
+
+def test_a_claim_is_not_paid_out_of_the_treasurys_interest(session: Session, late: dict[str, Book]) -> None:
+    """100,000.00 元 and 500.00 of interest due to the treasury: a claim of 100,500.00 waits, and the interest can be remitted."""
+    day, rcf = date(2018, 6, 18), late["RCF"]
+    changed = terms(
+        session,
+        from_date=LATE,
+        loss_basis=LossBasis.PRINCIPAL,
+        interest=InterestTo.TREASURY,
+        shares=(Share("县级", 100 * PERCENT),),
+    )
+    agreement.agree(session, pool_of(session), changed, "会计甲")
+    movements.move(session, replace(moved(rcf, MovementKind.INTEREST, "L1", 50_000), day=LATE), "出纳")
+    one = approved(session, late["LB"], "A", 10_050_000, day)
+    with pytest.raises(ClaimRefused, match=r"尚缺 500\.00 元"), session.begin_nested():
+        claims.pay(session, one, day, "财政局")
+    movements.move(session, replace(moved(rcf, MovementKind.REMITTED, "M1", 50_000), day=day), "出纳")
+
+
 def test_another_guarantors_part_is_due_from_the_payout_and_followed_until_it_is_received(
     session: Session, late: dict[str, Book]
 ) -> None:

@@ -44,7 +44,7 @@ def findings(session: Session, one: Claim) -> Findings:
     misuse = [f"{event.value_date} 认定挪用" for event in events if isinstance(event, MisuseFound)]
     return Findings(
         claimed_fen=one.basis_fen,
-        basis_fen=basis_fen(life_of(session, one), one.pool.terms.loss_basis),
+        basis_fen=basis_fen(life_of(session, one), one.pool.terms.loss_basis, one.filed_on),
         eligibility=_eligibility(session, loan, events),
         doubtful=tuple(hit.sentence for hit in hits if hit.decision is not Decision.CONFIRMED),
         forbidding=(*misuse, *(hit.sentence for hit in hits if hit.decision is Decision.CONFIRMED)),

@@ -60,6 +60,7 @@ class Claim:
     basis_fen: int
     gov_fen: int
     filed_by: str
+    filed_on: date
     checked_by: str | None
     returned: bool
     approved_by: str | None
@@ -127,7 +128,8 @@ def fold(pool: Pool, agreed: Sequence[PoolTerms], number: str, loan: tuple[int, 
     pool = replace(pool, terms=in_force(agreed, filed.value_date, filed.seq))
     return Claim(
         pool=pool, number=number, loan_book_id=loan[0], loan_id=loan[1], basis_fen=filed.fen, gov_fen=pool.payout_fen(filed.fen),
-        filed_by=filed.actor, checked_by=last["checked"].actor if "checked" in last else None, returned="returned" in last,
+        filed_by=filed.actor,
+        filed_on=filed.value_date, checked_by=last["checked"].actor if "checked" in last else None, returned="returned" in last,
         approved_by=last["approved"].actor if "approved" in last else None,
         paid_on=last["paid"].value_date if "paid" in last else None, cancelled="cancelled" in last,
         shared_fen=sums["shared"], passed_fen=sums["passed"], lost_fen=sums["lost"], steps=tuple(steps),

@@ -59,7 +59,7 @@ def file(session: Session, contract: Contract, number: str, day: date, actor: st
     names = {"bank": one.bank, "loan_book_id": contract.book_id, "loan_id": contract.id}
     named = upsert(claim).values(book_id=one.book.id, number=number, **names)
     session.execute(named.on_conflict_do_update(index_elements=["book_id", "number"], set_=names))
-    record(session, one, number, _next_step(known), day, basis_fen(life, one.terms.loss_basis), actor)
+    record(session, one, number, _next_step(known), day, basis_fen(life, one.terms.loss_basis, day), actor)
     return claims(session, [(one.book.id, number)])[(one.book.id, number)]
 
 

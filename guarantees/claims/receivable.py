@@ -8,9 +8,6 @@ from datetime import date
 from guarantees.claims.claim import Claim
 from ledger.calendar import working_days_after
 
-DAYS = 5
-"""Working days within which a recovery reaches the pool (domain.md 1.4)."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recovery:
@@ -18,7 +15,7 @@ class Recovery:
 
     claim: Claim
     collected_on: date
-    due_on: date  # the fifth working day after
+    due_on: date  # the last working day on which it may come
     fen: int
     open_fen: int
     passed_on: date | None  # when the last of it reached the pool
@@ -54,7 +51,7 @@ def _settled(one: Claim, day: date, fen: int, passed: deque[tuple[date, int]], a
         if there > left:
             passed.appendleft((last, there - left))
         left = max(0, left - there)
-    due_on = working_days_after(day, DAYS)
+    due_on = working_days_after(day, one.pool.terms.pass_on_days)
     arrived = as_of if left or last is None else last
     return Recovery(
         claim=one, collected_on=day, due_on=due_on, fen=fen, open_fen=left, passed_on=None if left else last,

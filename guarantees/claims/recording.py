@@ -24,11 +24,14 @@ from loans.queries import horizon_now, lives
 from loans.terms import StreamKind
 
 
-def basis_fen(life: Life, covers: LossBasis) -> int:
-    """Return what a claim covers: principal and, if so agreed, the borrower's own unpaid contract interest (domain.md 8)."""
+def basis_fen(life: Life, covers: LossBasis, filed_on: date) -> int:
+    """Return what a claim filed on a day covers: principal and, if so agreed, the borrower's own contract interest that was due
+    by then and is unpaid (domain.md 8). What falls due later is not claimed, and keeps no claim from being paid.
+    """
     if covers is LossBasis.PRINCIPAL:
         return life.standing.principal_fen
-    return life.standing.principal_fen + sum(c.unpaid_fen for c in life.charges if c.kind is StreamKind.CONTRACT)
+    due = (c.unpaid_fen for c in life.charges if c.kind is StreamKind.CONTRACT and c.due <= filed_on)
+    return life.standing.principal_fen + sum(due)
 
 
 def dims(one: Pool) -> Dimensions:
@@ -78,7 +81,7 @@ def require_same_debt(session: Session, one: Claim) -> None:
     Raises:
         ClaimRefused: it does.
     """
-    if basis_fen(life_of(session, one), one.pool.terms.loss_basis) != one.basis_fen:
+    if basis_fen(life_of(session, one), one.pool.terms.loss_basis, one.filed_on) != one.basis_fen:
         raise ClaimRefused(one.number, "借款人已还款，申请金额与现欠不符，请撤销后重新申请")
 
 

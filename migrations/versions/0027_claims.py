@@ -26,7 +26,7 @@ CREATE TABLE loans.dunning (
 INSERT INTO loans.dunning (book_id, seq, loan_id, kind, reference, value_date, body, actor, recorded_at)
 SELECT o.book_id, b.last_seq + row_number() OVER (PARTITION BY o.book_id ORDER BY o.recorded_at, o.serial), o.loan_id, 'dunned',
        o.serial, o.day,
-       jsonb_build_object('way', o.way, 'result', o.result, 'dunned_by', '', 'signed', o.result LIKE '%签收%',
+       jsonb_build_object('way', o.way, 'result', o.result, 'dunned_by', '', 'signed', o.result LIKE '%签收%' AND o.result !~ '(未|拒|无人|没有|不).*签收',
                           'document', NULL, 'sha256', NULL), o.actor, o.recorded_at
   FROM loans.dunning_old o JOIN ledger.book b ON b.id = o.book_id;
 UPDATE ledger.book b SET last_seq = d.seq
