@@ -212,7 +212,10 @@ def night_steps() -> tuple[Step, ...]:
             at_rest=_nothing("shared_fen", "liability_fen", "fuses"),
         ),
         Step("tie", _tie, "核对", takes=("ties",), at_rest=_nothing("ties", "differences")),
-        Step("snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照", writes=("ledger.snapshot (book, sequence)",)),
+        Step(
+            "snapshot", lambda s, _: {"taken": snapshots.take(s)}, "余额快照",
+            writes=("ledger.snapshot (book, sequence)",), at_rest=_nothing("taken"),
+        ),
         Step("seal", lambda s, _: seal(s, CHAINS), "封签", writes=("ledger.seal (book, chain, number)",)),
     )  # fmt: skip
 
