@@ -59,6 +59,7 @@ class ClaimFigures:
     maturity: date
     days_past_due: int
     claim_after_days: int
+    pass_on_days: int  # working days in which a recovery reaches the pool
     basis_fen: int  # what the claim covers: principal and the borrower's own unpaid interest
     share_ppb: int
     gov_fen: int
@@ -143,7 +144,8 @@ def _notice(figures: ClaimFigures) -> Iterator[Block]:
     paid = f"已于{long_date(figures.paid_on)}拨付" if figures.paid_on else "已批准，待拨付"
     yield Prose((f"贵行 {figures.number} 号代偿申请{paid}{in_words(figures.gov_fen)}（¥{yuan(figures.gov_fen)}）。"
                  "代偿不免除借款人的债务，"
-                 "请继续追索，并在收回后五个工作日内按比例划回风险补偿金专户。",))  # fmt: skip
+                 "请继续追索，并在收回后 "
+                 f"{figures.pass_on_days} 个工作日内按比例划回风险补偿金专户。",))  # fmt: skip
     yield from _parts(figures)
     yield Seals([(figures.issuer, ("经办", "负责人"))])
 
@@ -176,7 +178,7 @@ def _recovery(figures: ClaimFigures) -> Iterator[Block]:
     yield Prose((f"上述代偿贷款已有收回。按约定比例应划回风险补偿金"
                  f"{in_words(figures.shared_fen)}（¥{yuan(figures.shared_fen)}），"
                  "已划回 "
-                 f"{yuan(figures.passed_fen)} 元。请将余款于五个工作日内划回专户。",))  # fmt: skip
+                 f"{yuan(figures.passed_fen)} 元。请将余款于 {figures.pass_on_days} 个工作日内划回专户。",))  # fmt: skip
     yield Sum("应划回余款", figures.due_fen)
     yield _steps(figures)
     yield Seals([(figures.issuer, ("经办", "负责人"))])

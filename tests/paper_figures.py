@@ -135,7 +135,7 @@ def claim(paper: ClaimPaper) -> ClaimFigures:
     return ClaimFigures(
         paper=paper, issuer=BUREAU, bank=BANK, county="惠民县", number="DC-2018-0003", day=date(2018, 7, 2), state="已代偿",
         borrower="𬭚*", id_number=ID, contract="XEXD-2017-000009", product="扶贫小额信贷", principal_fen=5_000_000, drawn_on=DRAWN,
-        maturity=MATURITY, days_past_due=109, claim_after_days=90, basis_fen=5_054_375, share_ppb=700_000_000,
+        maturity=MATURITY, days_past_due=109, claim_after_days=90, pass_on_days=5, basis_fen=5_054_375, share_ppb=700_000_000,
         gov_fen=3_538_063, bank_fen=1_516_312, available_fen=80_000_000, filed_by="孙建", approved_by="周敏",
         paid_on=date(2018, 7, 2), shared_fen=700_000, passed_fen=420_000, lost_fen=0,
         steps=(

@@ -135,7 +135,8 @@ def claim(paper: ClaimPaper, session: Session, asked: Asked, known: Known) -> Cl
         contract=loan.contract, product=sheet.product, principal_fen=papers.whole(loan.terms.principal_fen),
         drawn_on=loan.terms.drawn_on,
         maturity=loan.terms.maturity, days_past_due=life.standing.days_past_due(filed),
-        claim_after_days=one.pool.claim_after_days, basis_fen=one.basis_fen, share_ppb=one.pool.share_ppb, gov_fen=one.gov_fen,
+        claim_after_days=one.pool.claim_after_days, pass_on_days=one.pool.terms.pass_on_days,
+        basis_fen=one.basis_fen, share_ppb=one.pool.share_ppb, gov_fen=one.gov_fen,
         bank_fen=one.basis_fen - one.gov_fen, available_fen=_available(session, one, last, known), filed_by=one.filed_by,
         approved_by=one.approved_by or "", paid_on=one.paid_on, shared_fen=one.shared_fen, passed_fen=one.passed_fen,
         lost_fen=one.lost_fen, steps=tuple(

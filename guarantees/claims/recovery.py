@@ -1,4 +1,4 @@
-"""Recovery (追偿): what is collected after a payout is shared in its ratio, net of cost, and passed to the pool in five days.
+"""Recovery (追偿): what is collected after a payout is shared in its ratio, net of cost, and passed to the pool in time.
 
 Cost is recovered first; once the pool has its payout back, the rest is the bank's, and what the borrower did not owe his own.
 """
@@ -70,7 +70,7 @@ def share(session: Session, one: Claim, loan: Contract, life: Life, day: date, s
 
 
 def pass_on(session: Session, one: Claim, reference: str, day: date, fen: int, actor: str) -> bool:
-    """Pass a recovery to the pool (追偿划回), due within five working days; tell whether it is new.
+    """Pass a recovery to the pool (追偿划回), due within the working days that were agreed; tell whether it is new.
 
     Raises:
         ClaimRefused: no serial number, one used for something else, or more than is due to the pool.
